@@ -1,0 +1,77 @@
+# Needs GNU make (3.81 or newer) and a POSIX shell. Everything is installed into .venv and nowhere else.
+
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKS := requirements
+RUN := $(VENV)/.dev-ready
+TEST := $(VENV)/.test-ready
+
+# As many test processes as there are cores, but no more than eight: each may start its own servers.
+WORKERS ?= -n logical --maxprocesses 8
+# The doors, the hallway and the rooms are what the 95 % are asked of.
+COVERED := api pages flows users passwords sessions tokens throttle
+COVERAGE ?= $(COVERED:%=--cov=authsvc.%) --cov-branch --cov-report=term:skip-covered --cov-fail-under=95
+
+# A .venv that lies elsewhere than where it was made (a copied folder) or has lost its Python is made anew.
+PLACED := $(shell test -x $(BIN)/python && test "`cat $(VENV)/.place 2>/dev/null`" = "$(CURDIR)" && echo yes)
+ifneq ($(PLACED),yes)
+ANEW := anew
+endif
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup dev test check lock up down clean anew
+
+help: ## Show this help
+	@echo 'authsvc: a self-hosted authentication service.'
+	@echo
+	@echo 'usage: make <target>'
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo 'Settings:'
+	@echo '  AUTHSVC_PORT=8001  the port that make dev listens on (8000 by default)'
+	@echo '  PYTHON=python3.13  the Python that .venv is made with (3.11 or newer)'
+	@echo '  NO_UV=1            install with pip even where uv is there'
+	@echo '  ARGS="-k login"    more options for pytest'
+
+setup: $(TEST) ## Install all that running, testing and checking need, into .venv
+	@echo 'Ready. Next: make dev, or make test.'
+
+dev: $(RUN) ## Start the service with its own PostgreSQL and Valkey; Ctrl-C stops all
+	@exec $(BIN)/authsvc dev
+
+test: $(TEST) ## Run all tests and measure the coverage
+	$(BIN)/python -m pytest $(WORKERS) $(COVERAGE) $(ARGS)
+
+check: $(TEST) ## Check style, types, import rules and the lock files
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@if grep -n '://' $(LOCKS)/*.lock; then echo 'A lock file names an address. Please run: make lock' >&2; exit 1; fi
+	$(BIN)/python scripts/build_common_passwords.py --check
+
+lock: ## Renew the lock files from pyproject.toml (UPGRADE=1: to the newest versions)
+	@sh scripts/lock.sh
+
+up: ## Start the production-like stack with Docker Compose, in the background
+	@sh scripts/compose.sh up --build --detach
+	@echo 'Running. Stop it with: make down'
+
+down: ## Stop that stack; its data stays in its volumes
+	@sh scripts/compose.sh down
+
+clean: ## Remove .venv, caches and build results; the data in .authsvc stays
+	rm -rf $(VENV) dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . \( -name .git -o -name .authsvc \) -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
+
+# A stamp is written last: an install that stopped half-way is done again.
+# The larger set waits for the smaller one, so that `make -j` never runs two installers at once.
+$(RUN): $(LOCKS)/dev.lock pyproject.toml scripts/setup.sh $(ANEW)
+	@sh scripts/setup.sh $(VENV) $(LOCKS)/dev.lock
+	@touch $@
+
+$(TEST): $(RUN) $(LOCKS)/test.lock
+	@sh scripts/setup.sh $(VENV) $(LOCKS)/test.lock
+	@touch $@

@@ -1,0 +1,27 @@
+#!/bin/sh
+# Writes the lock files: every version pinned, every file by its hash, for all platforms, without addresses.
+# All are drawn from the largest one, so that a package has one version everywhere.
+set -eu
+if ! uv --version >/dev/null 2>&1; then
+    echo 'make lock needs uv, and it was not found. Install uv and run it again.' >&2
+    exit 1
+fi
+
+lock() {
+    name=$1
+    shift
+    uv pip compile --quiet --universal --python-version 3.11 --generate-hashes ${UPGRADE:+--upgrade} \
+        --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
+        --output-file "requirements/$name.lock" "$@"
+}
+
+all=requirements/test.lock
+lock test --extra dev-servers --group dev pyproject.toml requirements/build.in
+lock dev --extra dev-servers --constraints "$all" pyproject.toml requirements/build.in
+lock serve --constraints "$all" pyproject.toml
+lock build --constraints "$all" requirements/build.in
+
+if grep -n '://' requirements/*.lock; then
+    echo 'The lock files must not name an address.' >&2
+    exit 1
+fi

@@ -1,0 +1,1 @@
+"""The doors: what goes over the wire, and who is asking."""

@@ -1,0 +1,191 @@
+"""/login, /refresh_jwt, /logout, /sessions."""
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel, Field
+
+from authsvc import errors
+from authsvc.api.bodies import RequestModel, documented, json_body, json_or_form_body
+from authsvc.api.deps import Authenticated, BearerToken, client
+from authsvc.flows.client import Caller, Client
+from authsvc.flows.end_session import EndSession
+from authsvc.flows.issue_tokens import TokenPair
+from authsvc.flows.list_sessions import ListSessions
+from authsvc.flows.log_in import LogIn
+from authsvc.flows.log_out import LogOut, Scope
+from authsvc.flows.refresh import Refresh
+from authsvc.problems import responses
+
+
+class LoginRequest(RequestModel):
+    """Who wants to log in."""
+
+    username: str = Field(max_length=320, description="The username or the e-mail address", examples=["ada"])
+    password: str = Field(
+        max_length=4096, repr=False, examples=["correct horse battery staple"],
+        json_schema_extra={"format": "password"},
+    )  # fmt: skip
+
+
+class RefreshRequest(RequestModel):
+    """The token to trade in."""
+
+    refresh_token: str = Field(max_length=4096, repr=False)
+
+
+class LogoutRequest(RequestModel):
+    """What to end. The refresh token stands in where the access token has expired."""
+
+    refresh_token: str | None = Field(None, max_length=4096, repr=False)
+    scope: Literal["current", "others", "all"] = "current"
+
+
+class TokenResponse(BaseModel):
+    """A token pair (RFC 6749, section 5.1)."""
+
+    access_token: str = Field(description="A JWT (RFC 9068)")
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105  (a kind, not a secret)
+    expires_in: int = Field(description="Seconds until the access token expires", examples=[300])
+    refresh_token: str = Field(description="Good once; if the answer is lost, ask again at once")
+    refresh_expires_in: int = Field(
+        description="Seconds until the session ends if it is not refreshed", examples=[1209600]
+    )
+    session_id: UUID
+
+    @classmethod
+    def of(cls, pair: TokenPair) -> Self:
+        """Shape a token pair."""
+        return cls(
+            access_token=pair.access_token,
+            expires_in=int(pair.expires_in.total_seconds()),
+            refresh_token=pair.refresh_token,
+            refresh_expires_in=int(pair.refresh_expires_in.total_seconds()),
+            session_id=pair.session_id,
+        )
+
+
+class SessionView(BaseModel):
+    """One of the caller's sessions."""
+
+    id: UUID
+    created_at: datetime
+    last_seen_at: datetime = Field(description="When it was last refreshed")
+    expires_at: datetime = Field(description="When it ends if it is not refreshed")
+    ip_address: str = Field(description="Where it was started from", examples=["203.0.113.7"])
+    user_agent: str
+    current: bool = Field(description="Whether it is the session that asks")
+
+
+class SessionsView(BaseModel):
+    """The caller's live sessions, the oldest first."""
+
+    sessions: list[SessionView]
+
+
+def router(
+    log_in: LogIn,
+    refresh: Refresh,
+    log_out: LogOut,
+    list_sessions: ListSessions,
+    end_session: EndSession,
+    caller: Authenticated,
+) -> APIRouter:
+    """Return the routes about sessions."""
+    routes = APIRouter(tags=["sessions"])
+
+    @routes.post(
+        "/login",
+        openapi_extra=documented(LoginRequest, form=True),
+        responses=responses(
+            errors.InvalidJson, errors.InvalidForm, errors.InvalidCredentials, errors.BodyTooLarge,
+            errors.UnsupportedMediaType, errors.InvalidRequest, errors.TooManyAttempts,
+            errors.Overloaded, errors.ServiceUnavailable,
+        ),
+    )  # fmt: skip
+    async def login(
+        sent: Annotated[LoginRequest, Depends(json_or_form_body(LoginRequest))],
+        from_client: Annotated[Client, Depends(client)],
+    ) -> TokenResponse:
+        """Log in with a username or an e-mail address and a password; as JSON, or as a form."""
+        return TokenResponse.of(await log_in(sent.username, sent.password, from_client))
+
+    @routes.post(
+        "/refresh_jwt",
+        openapi_extra=documented(RefreshRequest),
+        responses=responses(
+            errors.InvalidJson, errors.InvalidRefreshToken, errors.BodyTooLarge,
+            errors.UnsupportedMediaType, errors.InvalidRequest, errors.ServiceUnavailable,
+        ),
+    )  # fmt: skip
+    async def refresh_jwt(
+        sent: Annotated[RefreshRequest, Depends(json_body(RefreshRequest))],
+    ) -> TokenResponse:
+        """Trade a refresh token for its successor and a new access token.
+
+        If the answer is lost, ask again with the same token within a few seconds: the same successor is
+        answered. A token that was traded in earlier than that ends its session.
+        """
+        return TokenResponse.of(await refresh(sent.refresh_token))
+
+    @routes.post(
+        "/logout",
+        status_code=204,
+        openapi_extra=documented(LogoutRequest, required=False),
+        responses=responses(
+            errors.InvalidJson, errors.NotAuthenticated, errors.InvalidToken, errors.SessionEnded,
+            errors.BodyTooLarge, errors.UnsupportedMediaType, errors.InvalidRequest,
+            errors.ServiceUnavailable,
+        ),
+    )  # fmt: skip
+    async def logout(
+        token: Annotated[str | None, Depends(BearerToken())],
+        sent: Annotated[LogoutRequest, Depends(json_body(LogoutRequest, required=False))],
+    ) -> Response:
+        """End this session, the user's others, or all of them. To end this session twice is fine."""
+        await log_out(token, sent.refresh_token, Scope(sent.scope))
+        return Response(status_code=204)
+
+    @routes.get(
+        "/sessions",
+        responses=responses(
+            errors.NotAuthenticated, errors.InvalidToken, errors.SessionEnded, errors.ServiceUnavailable
+        ),
+    )
+    async def sessions(who: Annotated[Caller, Depends(caller)]) -> SessionsView:
+        """List one's own live sessions."""
+        return SessionsView(
+            sessions=[
+                SessionView(
+                    id=session.id,
+                    created_at=session.created_at,
+                    last_seen_at=session.last_seen_at,
+                    expires_at=session.expires_at,
+                    ip_address=session.ip_address,
+                    user_agent=session.user_agent,
+                    current=session.id == who.session_id,
+                )
+                for session in await list_sessions(who)
+            ]
+        )
+
+    @routes.delete(
+        "/sessions/{session_id}",
+        status_code=204,
+        responses=responses(
+            errors.NotAuthenticated, errors.InvalidToken, errors.SessionEnded, errors.SessionNotFound,
+            errors.ServiceUnavailable,
+        ),
+    )  # fmt: skip
+    async def delete_session(session_id: str, who: Annotated[Caller, Depends(caller)]) -> Response:
+        """End one of one's own sessions."""
+        try:
+            wanted = UUID(session_id)
+        except ValueError:
+            raise errors.SessionNotFound from None
+        await end_session(who, wanted)
+        return Response(status_code=204)
+
+    return routes

@@ -1,0 +1,5 @@
+"""The command line: ``authsvc --help``."""
+
+from authsvc.cli.commands import main
+
+__all__ = ["main"]

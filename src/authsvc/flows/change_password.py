@@ -1,0 +1,56 @@
+"""Change a password: prove the current one, keep this session, end the others."""
+
+from dataclasses import dataclass
+
+from authsvc.errors import Overloaded, SessionEnded
+from authsvc.flows.client import Caller, Client
+from authsvc.flows.verify_password import VerifyPassword
+from authsvc.kit.shielded import to_the_end
+from authsvc.passwords.hasher import PasswordHasher
+from authsvc.passwords.policy import PasswordPolicy
+from authsvc.sessions.store import SessionStore
+from authsvc.users.store import UserStore
+
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePassword:
+    """The new hash and the end of the other sessions are one transaction."""
+
+    verify_password: VerifyPassword
+    policy: PasswordPolicy
+    hasher: PasswordHasher
+    users: UserStore
+    sessions: SessionStore
+
+    async def __call__(self, caller: Caller, current: str, new: str, client: Client) -> None:
+        """Replace the password.
+
+        Raises:
+            InvalidCredentials: the current one is not that; it counts as an attempt to log in.
+            WeakPassword: the policy refuses the new one.
+            TooManyAttempts, Overloaded: nothing was tried.
+            SessionEnded: the user is gone.
+
+        """
+        for _ in range(_ATTEMPTS):
+            user = await self.users.find(caller.user_id)
+            if user is None:
+                raise SessionEnded
+            user = await self.verify_password(user, str(user.id), current, client)
+            own_names = [word for word in (user.username, user.name, user.email) if word]
+            new_hash = await self.hasher.hash(self.policy.check(new, own_names=own_names))
+            if await to_the_end(self._replace(caller, user.password_hash, new_hash)):
+                return
+            # The stored hash is another one by now: prove the current password against that.
+        raise Overloaded
+
+    async def _replace(self, caller: Caller, old_hash: str, new_hash: str) -> bool:
+        epoch = await self.users.change_password(
+            caller.user_id, old_hash, new_hash, keep_session=caller.session_id
+        )
+        if epoch is None:
+            return False
+        await self.sessions.end_all(caller.user_id, epoch=epoch, keep=caller.session_id)
+        return True

@@ -1,0 +1,63 @@
+"""Tell whether the service could do its work right now."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+
+from authsvc.kit.clock import Clock
+from authsvc.kit.outage import Outage
+
+_log = structlog.get_logger(__name__)
+
+Probe = Callable[[], Awaitable[str]]
+"""Returns "ok", or a word that says what is wrong; an `Outage` reads as "down"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The state of each thing that the service depends on."""
+
+    states: Mapping[str, str]
+
+    @property
+    def ready(self) -> bool:
+        """Whether all is well."""
+        return all(state == "ok" for state in self.states.values())
+
+
+@dataclass(slots=True)
+class CheckHealth:
+    """Asks every dependency at once, for at most ``timeout``; asks again only after ``max_age``."""
+
+    probes: Mapping[str, Probe]
+    clock: Clock
+    timeout: timedelta = timedelta(milliseconds=800)
+    max_age: timedelta = timedelta(seconds=1)
+    _asked: "asyncio.Task[Health] | None" = field(default=None, init=False)
+    _asked_at: datetime | None = field(default=None, init=False)
+
+    async def __call__(self) -> Health:
+        """Return what was found within ``max_age``; who comes together shares the questions."""
+        if self._asked is None or not self._is_fresh():
+            self._asked = asyncio.create_task(self._ask_all())
+            self._asked_at = self.clock()
+        return await asyncio.shield(self._asked)
+
+    def _is_fresh(self) -> bool:
+        age = None if self._asked_at is None else self.clock() - self._asked_at
+        return age is not None and timedelta(0) <= age < self.max_age
+
+    async def _ask_all(self) -> Health:
+        states = await asyncio.gather(*(self._ask(name, probe) for name, probe in self.probes.items()))
+        return Health(dict(zip(self.probes, states, strict=True)))
+
+    async def _ask(self, name: str, probe: Probe) -> str:
+        try:
+            async with asyncio.timeout(self.timeout.total_seconds()):
+                return await probe()
+        except (Outage, TimeoutError) as error:
+            _log.warning("dependency_down", dependency=name, cause=repr(error.__cause__ or error))
+            return "down"

@@ -1,0 +1,75 @@
+"""Log in with a username or an e-mail address and a password."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import uuid4
+
+from authsvc.errors import Overloaded
+from authsvc.flows.client import Client
+from authsvc.flows.issue_tokens import IssueTokens, TokenPair
+from authsvc.flows.verify_password import VerifyPassword
+from authsvc.kit.clock import Clock
+from authsvc.kit.shielded import to_the_end
+from authsvc.passwords.hasher import PasswordHasher
+from authsvc.sessions.refresh_token import RefreshToken, new_secret
+from authsvc.sessions.session import NewSession
+from authsvc.sessions.store import SessionStore
+from authsvc.users.store import UserStore
+from authsvc.users.user import User
+
+_AMR = ("pwd",)  # RFC 8176, section 2
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class LogIn:
+    """No connection is held while the password is hashed."""
+
+    verify_password: VerifyPassword
+    users: UserStore
+    hasher: PasswordHasher
+    sessions: SessionStore
+    issue_tokens: IssueTokens
+    session_ttl: timedelta
+    clock: Clock
+
+    async def __call__(self, login: str, password: str, client: Client) -> TokenPair:
+        """Start a session.
+
+        Raises:
+            InvalidCredentials: unknown, wrong or disabled; told alike, after the same work.
+            TooManyAttempts, Overloaded: nothing was tried.
+
+        """
+        for _ in range(_ATTEMPTS):
+            user = await self.users.find_by_login(login)
+            user = await self.verify_password(user, login, password, client)
+            if self.hasher.needs_rehash(user.password_hash):
+                stronger = await self.hasher.hash(password)
+                await self.users.replace_password_hash(user.id, user.password_hash, stronger)
+            pair = await to_the_end(self._start_session(user, client))
+            if pair is not None:
+                return pair
+            # All sessions were ended since the user was read; the password may be another one by now.
+        raise Overloaded
+
+    async def _start_session(self, user: User, client: Client) -> TokenPair | None:
+        token = RefreshToken(user.id, uuid4(), new_secret())
+        started = await self.sessions.start(
+            NewSession(
+                id=token.session_id,
+                user_id=user.id,
+                secret_digest=token.secret_digest,
+                epoch=user.session_epoch,
+                amr=_AMR,
+                ip_address=client.ip_address,
+                user_agent=client.user_agent,
+            )
+        )
+        if started is None:
+            return None
+        if started.displaced:
+            await self.users.end_sessions(user.id, started.displaced, self.clock() + self.session_ttl)
+        return self.issue_tokens(
+            token, auth_time=started.created_at, amr=_AMR, session_expires_in=started.expires_in
+        )

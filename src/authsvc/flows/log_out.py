@@ -1,0 +1,96 @@
+"""Log out: end this session, the user's others, or all of them."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from uuid import UUID
+
+from authsvc.errors import InvalidRefreshToken, InvalidToken, NotAuthenticated, SessionEnded
+from authsvc.flows.client import Caller
+from authsvc.kit.clock import Clock
+from authsvc.kit.shielded import to_the_end
+from authsvc.sessions.refresh_token import RefreshTokenSigner
+from authsvc.sessions.store import SessionStore
+from authsvc.tokens.issuer import AccessTokenIssuer
+from authsvc.users.store import UserStore
+
+
+class Scope(Enum):
+    """Which sessions end."""
+
+    CURRENT = "current"
+    OTHERS = "others"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class LogOut:
+    """Durable in Postgres first, then gone from Redis, then answered: what was answered is never undone."""
+
+    access_tokens: AccessTokenIssuer
+    refresh_tokens: RefreshTokenSigner
+    users: UserStore
+    sessions: SessionStore
+    session_ttl: timedelta
+    clock: Clock
+
+    async def __call__(self, access_token: str | None, refresh_token: str | None, scope: Scope) -> None:
+        """End sessions; to end the current one twice is fine.
+
+        Either token will do: the refresh token (of any generation) where the access token has expired. An
+        access token still ends its own session for an hour after that, and nobody else's.
+
+        Raises:
+            NotAuthenticated: neither was sent, or neither is genuine.
+            SessionEnded: only a live session may end others, and this one is over.
+
+        """
+        caller = self._caller(access_token, refresh_token, scope)
+        if scope is Scope.CURRENT:
+            await to_the_end(self._end_one(caller.user_id, caller.session_id))
+        else:
+            await to_the_end(self._end_many(caller, keep_current=scope is Scope.OTHERS))
+
+    def _caller(self, access_token: str | None, refresh_token: str | None, scope: Scope) -> Caller:
+        if access_token is not None:
+            verify = self.access_tokens.verify
+            if scope is Scope.CURRENT:
+                verify = self.access_tokens.verify_genuine
+            try:
+                claims = verify(access_token)
+            except InvalidToken:
+                if refresh_token is None:
+                    raise
+            else:
+                return Caller(claims.user_id, claims.session_id)
+        if refresh_token is None:
+            raise NotAuthenticated
+        try:
+            token = self.refresh_tokens.verify(refresh_token)
+        except InvalidRefreshToken:
+            raise NotAuthenticated from None
+        return Caller(token.user_id, token.session_id)
+
+    async def _end_one(self, user_id: UUID, session_id: UUID) -> None:
+        await self.users.end_session(user_id, session_id, self.clock() + self.session_ttl)
+        await self.sessions.end(user_id, session_id)
+
+    async def _end_many(self, caller: Caller, *, keep_current: bool) -> None:
+        look_up = await self.sessions.look_up(caller.user_id, caller.session_id)
+        standing = await self.users.find_standing(caller.user_id, caller.session_id)
+        if standing is not None and standing.ended_all and not keep_current:
+            epoch = standing.session_epoch  # a retry: what was asked for has been done, durably at least
+        elif (
+            standing is None
+            or standing.ended
+            or look_up.epoch is None
+            or look_up.epoch < standing.required_epoch
+        ):
+            raise SessionEnded
+        else:
+            moved = await self.users.end_all_sessions(caller.user_id, by=caller.session_id, keep=keep_current)
+            if moved is None:
+                raise SessionEnded
+            epoch = moved
+        keep = caller.session_id if keep_current else None
+        await self.sessions.end_all(caller.user_id, epoch=epoch, keep=keep)

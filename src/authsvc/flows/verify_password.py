@@ -1,0 +1,46 @@
+"""Prove that somebody knows the password of an account: the one way in which a password is ever checked."""
+
+from dataclasses import dataclass
+
+from authsvc.errors import Overloaded, UnknownUser, UserDisabled, WrongPassword
+from authsvc.flows.client import Client
+from authsvc.passwords.hasher import PasswordHasher
+from authsvc.throttle.rules import Rules
+from authsvc.throttle.store import ThrottleStore
+from authsvc.users.store import UserStore
+from authsvc.users.user import User
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyPassword:
+    """Counts the attempt first, so that no more hashes are computed than the limits allow."""
+
+    throttle: ThrottleStore
+    rules: Rules
+    users: UserStore
+    hasher: PasswordHasher
+
+    async def __call__(self, user: User | None, account: str, password: str, client: Client) -> User:
+        """Return ``user`` if the password is theirs. ``account`` names who was tried, where there is no user.
+
+        Raises:
+            TooManyAttempts: no hash was computed.
+            Overloaded: no hash was computed; the attempt does not count.
+            UnknownUser, WrongPassword, UserDisabled: told alike, after the same work.
+
+        """
+        attempts = self.rules.password_attempt(str(user.id) if user else account, client.ip_address)
+        await self.throttle.reserve(attempts)
+        try:
+            verified = await self.hasher.verify(user.password_hash if user else None, password)
+        except Overloaded:
+            await self.throttle.refund(attempts)
+            raise
+        if user is None:
+            raise UnknownUser
+        if not verified:
+            raise WrongPassword
+        if not user.is_active:
+            raise UserDisabled
+        await self.throttle.refund(attempts)
+        return user

@@ -1,0 +1,1 @@
+"""Tools that never heard of authentication: clock, database, Redis, Lua, logs."""

@@ -1,0 +1,98 @@
+"""The schema's history, and how a database is brought up to date. Alembic, without an ini file."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext, MigrationStep
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from authsvc.kit.database import Database, DatabaseLimits
+
+_LOCK = 0x6175_7468_7376_6301
+"""The advisory lock of this service's migrations: "authsvc" in ASCII, and a number."""
+
+_PATIENCE = timedelta(hours=1)
+"""How long one statement, or waiting for another instance's migration, may take."""
+
+
+async def migrate(database: Database) -> list[str]:
+    """Bring the schema up to date; return the revisions that were applied, oldest first.
+
+    All or nothing: one transaction. Any number of instances may call this at once; one applies the
+    revisions while the others wait, and find nothing left to do. It uses a connection of its own to the
+    same URL, without the short deadlines that suit requests. Raises `kit.outage.Outage`.
+    """
+    script = await asyncio.to_thread(_script)
+    limits = DatabaseLimits(pool_size=1, command_timeout=_PATIENCE.total_seconds())
+    patient = await asyncio.to_thread(Database, database.url, limits)
+    try:
+        async with patient.write() as connection:  # on SQLite this alone is the lock
+            if not patient.is_sqlite:
+                await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+                # Whoever waits for a table's lock makes all later requests for that table wait too.
+                await connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+            return await connection.run_sync(_upgrade, script)
+    finally:
+        await patient.close()
+
+
+async def pending(database: Database) -> bool:
+    """Whether the schema is not the one that this version needs. Raises `kit.outage.Outage`."""
+    script = await asyncio.to_thread(_script)
+    async with database.read() as connection:
+        try:
+            applied = (
+                (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalars().all()
+            )
+        except (ProgrammingError, OperationalError) as error:
+            if not _says_no_such_table(error):
+                raise
+            return True
+    return list(applied) != script.get_heads()
+
+
+def alembic_config(connection: Connection) -> Config:
+    """Return what Alembic's commands take, to run on this connection inside its transaction."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _upgrade(connection: Connection, script: ScriptDirectory) -> list[str]:
+    applied: list[str] = []
+
+    def steps(current: tuple[str, ...], _: MigrationContext) -> Iterable[MigrationStep]:
+        for revision in reversed(list(script.iterate_revisions("heads", current))):
+            applied.append(revision.revision)
+            yield MigrationStep.upgrade_from_script(script.revision_map, revision)
+
+    _run(connection, script, steps)
+    return applied
+
+
+def _run(connection: Connection, script: ScriptDirectory, steps: Callable[..., Any]) -> None:
+    """Run ``steps`` as Alembic's own commands do, but without env.py: no file is read on the event loop."""
+    with EnvironmentContext(Config(), script, fn=steps) as environment:
+        environment.configure(connection=connection)
+        environment.run_migrations()
+
+
+@cache
+def _script() -> ScriptDirectory:
+    script = ScriptDirectory(str(Path(__file__).parent))
+    script.get_heads()  # reads all revisions, once
+    return script
+
+
+def _says_no_such_table(error: ProgrammingError | OperationalError) -> bool:
+    undefined_table = "42P01"  # PostgreSQL, appendix A
+    return getattr(error.orig, "sqlstate", None) == undefined_table or "no such table" in str(error.orig)

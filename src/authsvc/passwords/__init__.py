@@ -1,0 +1,1 @@
+"""Room: what they know."""

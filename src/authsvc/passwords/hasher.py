@@ -1,0 +1,200 @@
+"""Hashes and verifies passwords with Argon2id (RFC 9106), off the event loop and at a bounded cost."""
+
+import re
+import secrets
+import threading
+from base64 import b64encode
+from dataclasses import dataclass
+
+import structlog
+from argon2 import Parameters, Type, extract_parameters
+from argon2.exceptions import HashingError, VerificationError, VerifyMismatchError
+from argon2.low_level import ARGON2_VERSION, hash_secret, verify_secret
+
+from authsvc.errors import Overloaded, WeakPassword
+from authsvc.passwords.hashing_queue import HashingQueue
+from authsvc.passwords.policy import encode
+
+_OWASP_MINIMUM = ((19 * 1024, 2), (46 * 1024, 1))  # KiB and passes, OWASP Password Storage Cheat Sheet
+_LANES_LIMIT = 2**24 - 1  # RFC 9106, section 3.1, as are the next two
+_WORD_LIMIT = 2**32 - 1
+_KIB_PER_LANE = 8
+_SALT_BYTES = 16
+_DIGEST_BYTES = 32
+_LONGEST_HASH = 512  # characters; ours have about 100
+_PHC_STRING = re.compile(  # int() would also take signs, underscores and other digits than ASCII's
+    r"\$argon2id\$v=19\$m=[0-9]{1,10},t=[0-9]{1,10},p=[0-9]{1,8}\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HashingProfile:
+    """What one hash costs: memory in KiB, passes over it, lanes. Nothing weaker than OWASP's minimum."""
+
+    memory_kib: int = 19456
+    time_cost: int = 2
+    parallelism: int = 1
+
+    def __post_init__(self) -> None:
+        if not any(self.memory_kib >= memory and self.time_cost >= time for memory, time in _OWASP_MINIMUM):
+            raise ValueError(
+                "argon2id needs 19456 KiB or more with time cost 2, or 47104 KiB with time cost 1"
+            )
+        if not 1 <= self.parallelism <= min(_LANES_LIMIT, self.memory_kib // _KIB_PER_LANE):
+            raise ValueError("argon2id needs a parallelism of at least 1, and 8 KiB of memory for each lane")
+        if max(self.memory_kib, self.time_cost) > _WORD_LIMIT:
+            raise ValueError("argon2id takes memory and time costs below 2^32")
+
+    def affords(self, stored: Parameters) -> bool:
+        """Whether verifying a hash with ``stored`` parameters costs no more than a small multiple of ours."""
+        weakest_memory, weakest_time = _OWASP_MINIMUM[0]
+        return (
+            stored.memory_cost <= 4 * max(self.memory_kib, weakest_memory)
+            and stored.time_cost <= 8 * max(self.time_cost, weakest_time)
+            and stored.parallelism <= 4 * self.parallelism
+        )
+
+
+class PasswordHasher:
+    """Argon2id with one profile, computed in a `HashingQueue` (which explains the other arguments).
+
+    ``queue_timeout`` is in seconds. ``computed`` counts the hashes that were really computed.
+    """
+
+    def __init__(
+        self, profile: HashingProfile, *, threads: int, queue_length: int, queue_timeout: float, niceness: int
+    ) -> None:
+        self.computed = 0
+        self._counting = threading.Lock()
+        self._profile = profile
+        self._queue = HashingQueue(
+            threads=threads, length=queue_length, timeout=queue_timeout, niceness=niceness
+        )
+        self._parameters = Parameters(
+            type=Type.ID,
+            version=ARGON2_VERSION,
+            salt_len=_SALT_BYTES,
+            hash_len=_DIGEST_BYTES,
+            time_cost=profile.time_cost,
+            memory_cost=profile.memory_kib,
+            parallelism=profile.parallelism,
+        )
+        self._decoy = _decoy(profile)
+
+    async def hash(self, password: str) -> str:
+        """Return the PHC string of ``password`` with a new salt.
+
+        Raises `Overloaded`, and `WeakPassword` for what cannot be hashed in full (see `encode`).
+        """
+        return await self._queue.run(self._hash, password)
+
+    async def verify(self, password_hash: str | None, password: str) -> bool:
+        """Whether ``password`` is the one that ``password_hash`` was made from. Raises `Overloaded`.
+
+        None stands for an unknown user: the answer is False, after the same work. So it is for a password
+        that nobody can have, and for a stored hash that is not ours or would cost far more than ours.
+        """
+        return await self._queue.run(self._verify, password_hash, password)
+
+    def needs_rehash(self, password_hash: str) -> bool:
+        """Whether it costs less than this hasher's profile asks for, or is no hash at all.
+
+        A costlier one stays: instances with two profiles, as during an update, would else undo each other.
+        """
+        stored, wanted = _read(password_hash), self._parameters
+        return (
+            stored is None
+            or stored.memory_cost < wanted.memory_cost
+            or stored.time_cost < wanted.time_cost
+            or stored.salt_len < wanted.salt_len
+            or stored.hash_len < wanted.hash_len
+        )
+
+    def close(self) -> None:
+        """Take no more work. Returns at once."""
+        self._queue.close()
+
+    def _hash(self, password: str) -> str:
+        secret = encode(password)
+        cost = self._profile
+        try:
+            password_hash = hash_secret(
+                secret,
+                secrets.token_bytes(_SALT_BYTES),
+                time_cost=cost.time_cost,
+                memory_cost=cost.memory_kib,
+                parallelism=cost.parallelism,
+                hash_len=_DIGEST_BYTES,
+                type=Type.ID,
+            )
+        except HashingError as error:
+            raise Overloaded from error  # the parameters are sound: memory or threads ran out
+        self._count()
+        return password_hash.decode("ascii")
+
+    def _verify(self, password_hash: str | None, password: str) -> bool:
+        try:
+            secret = encode(password)
+        except WeakPassword:
+            return self._pretend()
+        if password_hash is None or not self._accepts(password_hash):
+            return self._pretend()
+        try:
+            return self._compare(password_hash, secret)
+        except VerificationError as error:
+            _alarm(str(error))  # argon2's own words, which name no value
+            return self._pretend()
+
+    def _accepts(self, password_hash: str) -> bool:
+        """Whether a stored hash may be handed to argon2, which would believe any parameters (A016)."""
+        stored = _read(password_hash)
+        if stored is None:
+            _alarm("not an argon2id hash")
+            return False
+        if not self._profile.affords(stored):
+            _alarm("too costly")
+            return False
+        return True
+
+    def _pretend(self) -> bool:
+        """Do the work of one verification that must fail."""
+        try:
+            return self._compare(self._decoy, b"")
+        except VerificationError as error:
+            raise Overloaded from error  # the decoy is sound: memory or threads ran out
+
+    def _compare(self, password_hash: str, secret: bytes) -> bool:
+        """Compute one hash and compare. Raises `VerificationError` when argon2 computed none."""
+        try:
+            verify_secret(password_hash.encode("ascii"), secret, Type.ID)
+        except VerifyMismatchError:
+            self._count()
+            return False
+        self._count()
+        return True
+
+    def _count(self) -> None:
+        with self._counting:
+            self.computed += 1
+
+
+def _read(password_hash: str) -> Parameters | None:
+    """Return what an Argon2id PHC string says about itself, or None if it is not one."""
+    if len(password_hash) > _LONGEST_HASH or not _PHC_STRING.fullmatch(password_hash):
+        return None
+    return extract_parameters(password_hash)
+
+
+def _decoy(profile: HashingProfile) -> str:
+    """Return a PHC string with a random digest: it costs what a real one costs, and nothing matches it."""
+    salt, digest = (
+        b64encode(secrets.token_bytes(length)).decode("ascii").rstrip("=")
+        for length in (_SALT_BYTES, _DIGEST_BYTES)
+    )
+    cost = f"m={profile.memory_kib},t={profile.time_cost},p={profile.parallelism}"
+    return f"$argon2id$v={ARGON2_VERSION}${cost}${salt}${digest}"
+
+
+def _alarm(reason: str) -> None:
+    """Log that the database holds a hash that was not made here. Never the hash itself."""
+    structlog.get_logger().warning("stored_password_hash_refused", reason=reason)

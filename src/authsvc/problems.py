@@ -1,0 +1,158 @@
+"""How an error is told over HTTP: `application/problem+json` (RFC 9457), from this one place."""
+
+import json
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from authsvc import errors
+from authsvc.errors import AuthsvcError
+from authsvc.kit.outage import Outage
+
+_log = structlog.get_logger(__name__)
+
+_STATUS: dict[type[AuthsvcError], HTTPStatus] = {
+    errors.MalformedRequest: HTTPStatus.BAD_REQUEST,
+    errors.UnfitRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.NotAuthenticated: HTTPStatus.UNAUTHORIZED,
+    errors.CredentialsRefused: HTTPStatus.UNAUTHORIZED,
+    errors.Taken: HTTPStatus.CONFLICT,
+    errors.Missing: HTTPStatus.NOT_FOUND,
+    errors.MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
+    errors.BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.NotNow: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.InternalError: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+_NO_BODY_FOR = {
+    HTTPStatus.NOT_FOUND: errors.PathNotFound,
+    HTTPStatus.METHOD_NOT_ALLOWED: errors.MethodNotAllowed,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: errors.BodyTooLarge,
+}
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field."""
+
+    pointer: str = Field(description="JSON Pointer to the field (RFC 6901)", examples=["/username"])
+    detail: str = Field(examples=["Field required"])
+
+
+class Problem(BaseModel):
+    """Problem details (RFC 9457)."""
+
+    type: str = Field(
+        description="A path of this service that explains it", examples=["/problems/invalid_token"]
+    )
+    title: str = Field(examples=["The access token is not valid"])
+    status: int = Field(examples=[401])
+    code: str = Field(examples=["invalid_token"])
+    detail: str | None = None
+    instance: str = Field(description="The id of the request, as in the log")
+    reason: str | None = Field(None, description="With `weak_password`: why")
+    errors: list[FieldProblem] | None = Field(None, description="With `invalid_request`: each field")
+
+
+def status_of(kind: type[AuthsvcError]) -> HTTPStatus:
+    """Return the status that errors of this class are told with."""
+    return next(_STATUS[parent] for parent in kind.__mro__ if parent in _STATUS)
+
+
+def catalogue() -> dict[str, type[AuthsvcError]]:
+    """Return every code with the class that it belongs to, in the order of the tree."""
+    return {kind.code: kind for kind in _descendants(AuthsvcError) if "code" in vars(kind)}
+
+
+def responses(*kinds: type[AuthsvcError]) -> dict[int | str, dict[str, Any]]:
+    """Return what OpenAPI should say of these errors: FastAPI's ``responses=``."""
+    by_status: dict[HTTPStatus, list[type[AuthsvcError]]] = {}
+    for kind in kinds:
+        by_status.setdefault(status_of(kind), []).append(kind)
+    return {
+        status.value: {
+            "description": ", ".join(f"`{kind.code}`" for kind in group),
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status, group in sorted(by_status.items())
+    }
+
+
+def schemas() -> dict[str, Any]:
+    """Return what `responses` refers to: OpenAPI's ``components/schemas``."""
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {**problem.pop("$defs"), "Problem": problem}
+
+
+def problem_response(error: AuthsvcError, scope: Any) -> Response:
+    """Tell ``error``. ``scope`` is the ASGI scope of the request that it belongs to."""
+    status = status_of(type(error))
+    content: dict[str, Any] = {
+        "type": f"/problems/{error.code}",
+        "title": error.title,
+        "status": status.value,
+        "code": error.code,
+        "instance": f"urn:uuid:{scope.get('state', {}).get('request_id', '')}",
+    }
+    if error.detail:
+        content["detail"] = error.detail
+    headers = {"Cache-Control": "no-store"}
+    match error:
+        case errors.InvalidRequest():
+            content["errors"] = [{"pointer": f.pointer, "detail": f.detail} for f in error.fields]
+        case errors.WeakPassword():
+            content["reason"] = error.reason
+        case errors.TooManyAttempts() | errors.NotNow():
+            headers["Retry-After"] = str(error.retry_after)
+        case errors.InvalidToken() | errors.SessionEnded():
+            headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
+        case errors.NotAuthenticated() | errors.CredentialsRefused():
+            headers["WWW-Authenticate"] = "Bearer"
+        case _:
+            pass
+    body = json.dumps(content, ensure_ascii=False).encode()
+    return Response(body, status, headers, media_type="application/problem+json")
+
+
+def install(app: FastAPI) -> None:
+    """Tell every error of ``app`` from here."""
+
+    async def tell(request: Request, error: Exception) -> Response:
+        assert isinstance(error, AuthsvcError)  # noqa: S101  (registered for nothing else)
+        _log.info("refused", code=error.code, fact=error.fact, path=request.scope["path"])
+        return problem_response(error, request.scope)
+
+    async def tell_outage(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Outage)  # noqa: S101  (registered for nothing else)
+        cause = type(error.__cause__).__name__
+        _log.error("outage", dependency=error.dependency, cause=cause, path=request.scope["path"])
+        return problem_response(errors.ServiceUnavailable(), request.scope)
+
+    async def tell_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101  (registered for nothing else)
+        kind = _NO_BODY_FOR.get(HTTPStatus(error.status_code), errors.InternalError)
+        response = problem_response(kind(), request.scope)
+        if error.headers and "Allow" in error.headers:
+            response.headers["Allow"] = error.headers["Allow"]
+        return response
+
+    async def tell_misfit(request: Request, _: Exception) -> Response:
+        return problem_response(errors.InvalidRequest(), request.scope)
+
+    app.add_exception_handler(AuthsvcError, tell)
+    app.add_exception_handler(RequestValidationError, tell_misfit)  # FastAPI's own would echo the input
+    app.add_exception_handler(Outage, tell_outage)
+    app.add_exception_handler(HTTPException, tell_http)
+
+
+def _descendants(kind: type[AuthsvcError]) -> Iterator[type[AuthsvcError]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from _descendants(child)

@@ -1,0 +1,1 @@
+"""Room: how often one may try."""

@@ -1,0 +1,1 @@
+"""Room: what others can check."""

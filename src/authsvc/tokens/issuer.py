@@ -1,0 +1,85 @@
+"""Access tokens: JWS compact, typ ``at+jwt`` (RFC 9068), signed with the keys of the `KeyRing`."""
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from authsvc.errors import InvalidToken
+from authsvc.kit.clock import Clock
+from authsvc.tokens import base64url
+from authsvc.tokens.claims import (
+    AccessClaims,
+    ClaimRules,
+    encode_claims,
+    parse_claims,
+)
+from authsvc.tokens.envelope import decode_segment, parse_header, split
+from authsvc.tokens.key_ring import KeyRing
+from authsvc.tokens.key_schedule import LOG_OUT_GRACE
+
+MAX_TTL = timedelta(minutes=15)
+"""Others who check tokens cannot know that a session ended, so tokens are short-lived."""
+
+
+class AccessTokenIssuer:
+    """Issues access tokens and recognises them. No I/O; `Outage` while the key ring knows no keys.
+
+    ValueError unless ``ttl`` is whole seconds, above 0 and at most `MAX_TTL`.
+    """
+
+    def __init__(
+        self,
+        key_ring: KeyRing,
+        *,
+        issuer: str,
+        audience: str,
+        client_id: str,
+        ttl: timedelta,
+        clock: Clock,
+    ) -> None:
+        if not timedelta(0) < ttl <= MAX_TTL or ttl.microseconds:
+            raise ValueError(f"access tokens must live for whole seconds, at most {MAX_TTL}")
+        self.ttl = ttl
+        self._key_ring = key_ring
+        self._rules = ClaimRules(issuer, audience, client_id, ttl)
+        self._clock = clock
+
+    def issue(self, user_id: UUID, session_id: UUID, auth_time: datetime, amr: tuple[str, ...]) -> str:
+        """Return a token that is valid from now on. ``amr`` is one to eight short words (RFC 8176)."""
+        now = self._clock().astimezone(UTC)
+        issued_at = now.replace(microsecond=0)
+        claims = AccessClaims(
+            user_id=user_id,
+            session_id=session_id,
+            token_id=secrets.token_urlsafe(16),
+            issued_at=issued_at,
+            expires_at=issued_at + self._rules.ttl,
+            auth_time=min(auth_time, issued_at),  # it may come from a clock that is ahead of this one
+            amr=amr,
+        )
+        key = self._key_ring.signing_key(now)
+        signing_input = key.jws_header + b"." + base64url.encode(encode_claims(claims, self._rules))
+        return (signing_input + b"." + base64url.encode(key.sign(signing_input))).decode("ascii")
+
+    def verify(self, token: str) -> AccessClaims:
+        """Return what ``token`` says. `InvalidToken` unless it is genuine and not expired."""
+        return self._read(token, timedelta(0))
+
+    def verify_genuine(self, token: str) -> AccessClaims:
+        """Like `verify`, but a token counts for `LOG_OUT_GRACE` after its expiry.
+
+        Only for log-out: an expired token still proves whose session is to end.
+        """
+        return self._read(token, LOG_OUT_GRACE)
+
+    def _read(self, token: str, expired_for: timedelta) -> AccessClaims:
+        now = self._clock()
+        parts = split(token)
+        header = parse_header(parts.header)
+        payload, signature = decode_segment(parts.payload), decode_segment(parts.signature)
+        key = self._key_ring.find(header.kid, now)
+        if key is None or header.algorithm != key.algorithm:
+            raise InvalidToken("The access token is not signed with a key of this service")
+        if not key.has_signed(parts.signing_input, signature):
+            raise InvalidToken("The signature of the access token is not valid")
+        return parse_claims(payload, self._rules, now, expired_for=expired_for)

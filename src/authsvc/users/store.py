@@ -1,0 +1,217 @@
+"""Every SQL statement about users. Each method is one short transaction of one statement."""
+
+from collections.abc import Iterable
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import ColumnElement, and_, case, delete, false, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+
+from authsvc.errors import EmailTaken, Taken, UsernameTaken
+from authsvc.kit.clock import Clock
+from authsvc.kit.database import Database
+from authsvc.users.epoch import raised_epoch, required_epoch
+from authsvc.users.identity import Email, IdentityError, Username
+from authsvc.users.tables import ended_sessions, users
+from authsvc.users.user import NewUser, ProfileChanges, Standing, Unchanged, User
+
+_USER = tuple(users.c[field.name] for field in fields(User))
+
+
+class UserStore:
+    """Who exists. Any method may raise `kit.outage.Outage`; then a change may or may not have happened."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def add(self, new: NewUser) -> User:
+        """Add a user under a random id. Raises `UsernameTaken` or `EmailTaken`."""
+        now = self._clock()
+        statement = insert(users).values(
+            id=uuid4(),
+            username=new.username.shown,
+            username_key=new.username.key,
+            name=new.name,
+            **_email(new.email),
+            email_verified=False,
+            password_hash=new.password_hash,
+            session_epoch=0,
+            version=1,
+            created_at=now,
+            updated_at=now,
+        )
+        try:
+            async with self._database.write() as connection:
+                return User(*(await connection.execute(statement.returning(*_USER))).one())
+        except IntegrityError as error:
+            raise _taken(error) from None  # the cause would carry the password hash into a log
+
+    async def find(self, user_id: UUID) -> User | None:
+        """Return the user with this id."""
+        return await self._find(users.c.id == user_id)
+
+    async def find_by_login(self, identifier: str) -> User | None:
+        """Return the user with this username or, if it contains an ``@``, this e-mail address.
+
+        Text that could be neither finds nobody, without asking the database.
+        """
+        try:
+            if "@" in identifier:
+                condition = users.c.email_key == Email.parse(identifier).key
+            else:
+                condition = users.c.username_key == Username.parse(identifier).key
+        except IdentityError:
+            return None
+        return await self._find(condition)
+
+    async def update_profile(self, user_id: UUID, changes: ProfileChanges) -> User | None:
+        """Change the name, the e-mail address or both. Raises `EmailTaken`.
+
+        Another address is not verified yet; the same one again stays as verified as it was.
+        """
+        values: dict[str, Any] = {}
+        if not isinstance(changes.name, Unchanged):
+            values |= {"name": changes.name}
+        if not isinstance(changes.email, Unchanged):
+            address = _email(changes.email)
+            same = users.c.email == address["email"]
+            values |= address | {"email_verified": case((same, users.c.email_verified), else_=false())}
+        if not values:
+            return await self.find(user_id)
+        try:
+            return await self._update(
+                user_id, version=users.c.version + 1, updated_at=self._clock(), **values
+            )
+        except IntegrityError as error:
+            raise _taken(error) from None
+
+    async def replace_password_hash(self, user_id: UUID, old: str, new: str) -> bool:
+        """Store another hash of the same password; False if ``old`` is not the current one any more."""
+        statement = update(users).where(_has_hash(user_id, old)).values(password_hash=new)
+        async with self._database.write() as connection:
+            return (await connection.execute(statement)).rowcount == 1
+
+    async def change_password(
+        self, user_id: UUID, old_hash: str, new_hash: str, *, keep_session: UUID | None
+    ) -> int | None:
+        """Store the hash of another password and end all sessions but ``keep_session``.
+
+        Returns the new session epoch; None if ``old_hash`` is not the current one any more.
+        """
+        raised = raised_epoch(by=keep_session, keep=keep_session is not None)
+        return await self._raise_epoch(_has_hash(user_id, old_hash), password_hash=new_hash, **raised)
+
+    async def end_all_sessions(self, user_id: UUID, *, by: UUID | None, keep: bool) -> int | None:
+        """End all sessions on behalf of session ``by``; with ``keep`` all but that one.
+
+        Returns the new session epoch; None if there is no such user.
+        """
+        return await self._raise_epoch(users.c.id == user_id, **raised_epoch(by=by, keep=keep))
+
+    async def end_session(self, user_id: UUID, session_id: UUID, until: datetime) -> None:
+        """Remember until its absolute deadline that this session was ended. May be repeated."""
+        await self.end_sessions(user_id, [session_id], until)
+
+    async def end_sessions(self, user_id: UUID, session_ids: Iterable[UUID], until: datetime) -> None:
+        """Remember it of several sessions, whose last absolute deadline is ``until``."""
+        # In a fixed order, so that two overlapping calls wait for each other instead of deadlocking.
+        rows = [
+            {"session_id": each, "user_id": user_id, "expires_at": until} for each in sorted(set(session_ids))
+        ]
+        if not rows:
+            return
+        dialect = sqlite if self._database.is_sqlite else postgresql
+        statement = dialect.insert(ended_sessions).on_conflict_do_nothing()
+        try:
+            async with self._database.write() as connection:
+                await connection.execute(statement, rows)
+        except IntegrityError:
+            return  # the user is gone, and the sessions are over for that reason
+
+    async def find_standing(self, user_id: UUID, session_id: UUID) -> Standing | None:
+        """Return what is known about this session; None if there is no such user."""
+        tombstone = and_(ended_sessions.c.session_id == session_id, ended_sessions.c.user_id == users.c.id)
+        moved_by_it = func.coalesce(users.c.epoch_moved_by == session_id, false())
+        statement = (
+            select(
+                users.c.disabled_at.is_(None),
+                users.c.session_epoch,
+                required_epoch(session_id),
+                ended_sessions.c.session_id.is_not(None),
+                moved_by_it & users.c.epoch_before.is_(None),
+            )
+            .select_from(users.outerjoin(ended_sessions, tombstone))
+            .where(users.c.id == user_id)
+        )
+        async with self._database.read() as connection:
+            row = (await connection.execute(statement)).one_or_none()
+        return None if row is None else Standing(*row)
+
+    async def delete(self, user_id: UUID, password_hash: str) -> bool:
+        """Delete the user; False if this is not the current hash any more."""
+        async with self._database.write() as connection:
+            return (
+                await connection.execute(delete(users).where(_has_hash(user_id, password_hash)))
+            ).rowcount == 1
+
+    async def set_disabled(
+        self,
+        user_id: UUID,
+        disabled: bool,  # noqa: FBT001 - the method's name says what the value means
+    ) -> User | None:
+        """Shut a user out, which ends all their sessions, or let them in again. May be repeated."""
+        if not disabled:
+            return await self._update(user_id, version=users.c.version + 1, disabled_at=None)
+        since = func.coalesce(users.c.disabled_at, self._clock())
+        raised = raised_epoch(by=None, keep=False)
+        return await self._update(user_id, version=users.c.version + 1, disabled_at=since, **raised)
+
+    async def forget_ended_sessions(self) -> int:
+        """Forget ended sessions that would be over by now anyway; return how many."""
+        statement = delete(ended_sessions).where(ended_sessions.c.expires_at <= self._clock())
+        async with self._database.write() as connection:
+            return (await connection.execute(statement)).rowcount
+
+    async def count(self) -> int:
+        """Return how many users there are."""
+        async with self._database.read() as connection:
+            return (await connection.execute(select(func.count()).select_from(users))).scalar_one()
+
+    async def _find(self, condition: ColumnElement[bool]) -> User | None:
+        async with self._database.read() as connection:
+            row = (await connection.execute(select(*_USER).where(condition))).one_or_none()
+        return None if row is None else User(*row)
+
+    async def _update(self, user_id: UUID, **values: Any) -> User | None:
+        statement = update(users).where(users.c.id == user_id).values(**values).returning(*_USER)
+        async with self._database.write() as connection:
+            row = (await connection.execute(statement)).one_or_none()
+        return None if row is None else User(*row)
+
+    async def _raise_epoch(self, condition: ColumnElement[bool], **values: Any) -> int | None:
+        statement = update(users).where(condition).values(**values).returning(users.c.session_epoch)
+        async with self._database.write() as connection:
+            epoch: int | None = (await connection.execute(statement)).scalar_one_or_none()
+        return epoch
+
+
+def _has_hash(user_id: UUID, password_hash: str) -> ColumnElement[bool]:
+    return and_(users.c.id == user_id, users.c.password_hash == password_hash)
+
+
+def _email(email: Email | None) -> dict[str, str | None]:
+    if email is None:
+        return {"email": None, "email_key": None}
+    return {"email": email.address, "email_key": email.key}
+
+
+def _taken(error: IntegrityError) -> Taken | IntegrityError:
+    """Tell which unique constraint failed: asyncpg names it, SQLite's message names the column."""
+    place = getattr(error.orig and error.orig.__cause__, "constraint_name", None) or str(error.orig)
+    if "username_key" in place:
+        return UsernameTaken()
+    return EmailTaken() if "email_key" in place else error
