@@ -14,6 +14,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
+from authsvc.kit.redis_url import is_redis_url
+
 PREFIX = "AUTHSVC_"
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _MIN_SECRET_BYTES = 32
@@ -66,7 +68,8 @@ class Settings(BaseSettings):
         "for a small installation."
     )
     redis_url: SecretStr = Field(
-        description="`redis://host:6379/0`, `rediss://…` for TLS, `unix:///path` for a socket."
+        description="`redis://host:6379/0`, `rediss://…` for TLS, `unix:///path` for a socket, "
+        "`redis+sentinel://host,host/service`, `redis+cluster://host,host`."
     )
     previous_secret_key: SecretStr | None = Field(
         None, description="The secret before its last change: what it protected stays readable."
@@ -184,8 +187,10 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _refuse_other_schemes(cls, value: SecretStr) -> SecretStr:
-        if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("must begin with redis://, rediss:// or unix://")
+        if not is_redis_url(value.get_secret_value()):
+            raise ValueError(
+                "must be redis://host, unix:///path, redis+sentinel://host,host/service or redis+cluster://host,host"
+            )
         return value
 
     @field_validator("public_url")

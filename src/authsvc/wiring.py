@@ -7,6 +7,7 @@ from authsvc.flows.change_password import ChangePassword
 from authsvc.flows.check_health import CheckHealth
 from authsvc.flows.delete_user import DeleteUser
 from authsvc.flows.end_session import EndSession
+from authsvc.flows.find_session import FindSession
 from authsvc.flows.issue_tokens import IssueTokens
 from authsvc.flows.list_sessions import ListSessions
 from authsvc.flows.log_in import LogIn
@@ -27,7 +28,10 @@ from authsvc.migrations import pending
 from authsvc.passwords.blocklist import load_common_passwords
 from authsvc.passwords.hasher import HashingProfile, PasswordHasher
 from authsvc.passwords.policy import PasswordPolicy
+from authsvc.sessions.continuity import Continuity
 from authsvc.sessions.refresh_token import RefreshTokenSigner
+from authsvc.sessions.server_check import check_server
+from authsvc.sessions.server_store import ServerStore
 from authsvc.sessions.session import Lifetimes
 from authsvc.sessions.store import SessionStore
 from authsvc.settings import Settings
@@ -102,14 +106,18 @@ def wire(settings: Settings, database: Database, redis: RedisClient, clock: Cloc
     )
     refresh_tokens = RefreshTokenSigner(secret, previous)
     issue_tokens = IssueTokens(access_tokens, refresh_tokens)
+    continuity = Continuity(
+        redis, ServerStore(database), access_token_ttl=settings.access_token_ttl, clock=clock
+    )
+    find_session = FindSession(access_tokens, sessions, continuity, users)
     verify_password = VerifyPassword(throttle, rules, users, hasher)
     return Flows(
         register=Register(throttle, rules, policy, hasher, users),
         log_in=LogIn(verify_password, users, hasher, sessions, issue_tokens, session_ttl, clock),
         refresh=Refresh(refresh_tokens, users, sessions, issue_tokens, session_ttl, clock),
         log_out=LogOut(access_tokens, refresh_tokens, users, sessions, session_ttl, clock),
-        authenticate=Authenticate(access_tokens, sessions),
-        show_user=ShowUser(access_tokens, sessions, users),
+        authenticate=Authenticate(find_session),
+        show_user=ShowUser(find_session, sessions, users),
         update_user=UpdateUser(users, sessions),
         change_password=ChangePassword(verify_password, policy, hasher, users, sessions),
         delete_user=DeleteUser(verify_password, users, sessions),
@@ -147,8 +155,7 @@ def _check_health(database: Database, redis: RedisClient, key_ring: KeyRing, clo
         return "schema_outdated" if await pending(database) else "ok"
 
     async def probe_redis() -> str:
-        await redis.ping()
-        return "ok"
+        return await check_server(redis)
 
     async def probe_signing_keys() -> str:
         key_ring.signing_key(clock())

@@ -11,7 +11,8 @@ from sqlalchemy import inspect, text
 from authsvc.kit.database import Database, DatabaseLimits, metadata
 from authsvc.kit.outage import Outage
 from authsvc.migrations import _run, _script, alembic_config, migrate, pending
-from authsvc.tokens import tables as tokens_tables  # noqa: F401 - registers its tables with the metadata
+from authsvc.sessions import tables as sessions_tables  # noqa: F401 - registers its table with the metadata
+from authsvc.tokens import tables as tokens_tables  # noqa: F401 - likewise
 from authsvc.users import tables as users_tables  # noqa: F401 - likewise
 
 HISTORY = ["0001"]

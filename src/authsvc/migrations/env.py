@@ -3,7 +3,8 @@
 from alembic import context
 
 from authsvc.kit.database import metadata
-from authsvc.tokens import tables as tokens_tables  # noqa: F401 - registers its tables with the metadata
+from authsvc.sessions import tables as sessions_tables  # noqa: F401 - registers its table with the metadata
+from authsvc.tokens import tables as tokens_tables  # noqa: F401 - likewise
 from authsvc.users import tables as users_tables  # noqa: F401 - likewise
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)

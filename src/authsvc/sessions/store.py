@@ -15,6 +15,7 @@ _ROTATE = load_script(__package__, "rotate")
 _END = load_script(__package__, "end")
 _END_ALL = load_script(__package__, "end_all")
 _LIST = load_script(__package__, "list")
+_LOOK_UP = load_script(__package__, "look_up")
 _KEEP_RECORD = load_script(__package__, "keep_record")
 
 
@@ -100,10 +101,8 @@ class SessionStore:
 
     async def look_up(self, user_id: UUID, session_id: UUID) -> LookUp:
         """Tell whether the session lives, and hand out the user's record, in one round trip."""
-        epoch, record = await self._redis.execute_all(
-            ("HGET", self._keys.session(user_id, session_id), "e"),
-            ("HGET", self._keys.record(user_id), "b"),
-        )
+        keys = [self._keys.session(user_id, session_id), self._keys.record(user_id)]
+        epoch, record = await self._redis.run(_LOOK_UP, keys, [])
         return LookUp(epoch=None if epoch is None else int(epoch), record=record)
 
     async def keep_record(self, user_id: UUID, version: int, record: bytes) -> None:

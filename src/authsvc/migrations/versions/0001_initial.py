@@ -1,4 +1,4 @@
-"""Users, the sessions they ended, and the keys that sign access tokens.
+"""Users, the sessions they ended, the servers that hold sessions, the keys that sign access tokens.
 
 Written with plain types: what a revision does must not change when the tables do.
 """
@@ -50,6 +50,12 @@ def upgrade() -> None:
     op.create_index("ix_ended_sessions_user_id", "ended_sessions", ["user_id"])
     op.create_index("ix_ended_sessions_expires_at", "ended_sessions", ["expires_at"])
     op.create_table(
+        "redis_servers",
+        sa.Column("identity", sa.Text(), nullable=False),
+        sa.Column("first_met_at", moment, nullable=False),
+        sa.PrimaryKeyConstraint("identity", name="pk_redis_servers"),
+    )
+    op.create_table(
         "signing_keys",
         sa.Column("kid", sa.Text(), nullable=False),
         sa.Column("algorithm", sa.Text(), nullable=False),
@@ -64,5 +70,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop the tables, with everything in them."""
     op.drop_table("signing_keys")
+    op.drop_table("redis_servers")
     op.drop_table("ended_sessions")
     op.drop_table("users")

@@ -1,0 +1,32 @@
+"""Whether a Redis server may be trusted with sessions."""
+
+from authsvc.kit.lua import load_script
+from authsvc.kit.outage import Outage
+from authsvc.kit.redis import RedisClient
+
+_OLDEST = (6, 2)
+_PROBE = load_script(__package__, "probe")
+
+
+async def check_server(redis: RedisClient) -> str:
+    """Return "ok", or one word for why sessions are not safe there; raises `Outage` if it does not answer.
+
+    - ``too_old``: before 6.2
+    - ``unsafe_store_policy``: it evicts keys when memory runs short, so users would be logged out at random
+    - ``no_scripts``: it does not run what the sessions need
+    """
+    server, memory = await redis.facts("server"), await redis.facts("memory")
+    if "redis_version" in server and _version(server["redis_version"]) < _OLDEST:
+        return "too_old"
+    if memory.get("maxmemory_policy", "noeviction") != "noeviction":
+        return "unsafe_store_policy"
+    try:
+        await redis.run(_PROBE, [], [])
+    except Outage:
+        await redis.execute("PING")  # it answers, so it is the script that does not work
+        return "no_scripts"
+    return "ok"
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".")[:2] if part.isdigit())
