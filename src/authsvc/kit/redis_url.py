@@ -18,6 +18,7 @@ from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.maint_notifications import MaintNotificationsConfig
 
 SCHEMES = (
     "redis",
@@ -30,6 +31,8 @@ SCHEMES = (
 )
 _REDIS_PORT = 6379
 _SENTINEL_PORT = 26379
+
+_NO_NOTIFICATIONS = MaintNotificationsConfig(enabled=False)  # a round trip to ask for what few servers have
 
 OnConnect = Callable[[AbstractConnection], Awaitable[None]]
 """What is done with every new connection before it carries its first command."""
@@ -58,6 +61,7 @@ def open_client(
         "socket_connect_timeout": timeout,
         "max_connections": max_connections,
         "decode_responses": False,
+        "maint_notifications_config": _NO_NOTIFICATIONS,
     }
     if parts.scheme.endswith("+cluster"):
         return _open_cluster(parts, options, on_connect)
@@ -70,7 +74,7 @@ def open_client(
 def _open_sentinel(parts: SplitResult, options: dict[str, Any]) -> Redis:
     query = parse_qs(parts.query)
     service, _, database = parts.path.strip("/").partition("/")
-    sentinels = Sentinel(
+    sentinels: Sentinel = Sentinel(  # type: ignore[no-untyped-call]  # redis-py left it without types
         _hosts(parts, _SENTINEL_PORT),
         sentinel_kwargs={
             "socket_timeout": options["socket_timeout"],
@@ -79,6 +83,7 @@ def _open_sentinel(parts: SplitResult, options: dict[str, Any]) -> Redis:
             "username": query.get("sentinel_username", [None])[0],
             "password": query.get("sentinel_password", [None])[0],
             "ssl": parts.scheme.startswith("rediss"),
+            "maint_notifications_config": _NO_NOTIFICATIONS,
         },
     )
     client: Redis = sentinels.master_for(
@@ -91,7 +96,6 @@ def _open_cluster(parts: SplitResult, options: dict[str, Any], on_connect: OnCon
     cluster = RedisCluster(
         startup_nodes=[ClusterNode(host, port) for host, port in _hosts(parts, _REDIS_PORT)],
         retry=_never_again(),
-        reinitialize_steps=1,  # a slot that moved is looked up at once, for everybody
         ssl=parts.scheme.startswith("rediss"),
         **_account(parts),
         **options,

@@ -1,0 +1,95 @@
+"""A primary with a replica and three sentinels: what must hold when the primary is lost."""
+
+import asyncio
+import signal
+import time
+
+import pytest
+from tests.support.service import code_of
+from tests.support.valkeys import eventually, start_sentinels
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture
+async def sentinels(tmp_path):
+    async with start_sentinels(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+async def service(open_service, sentinels):
+    async with open_service(sentinels.url) as opened:
+        yield opened
+
+
+async def answers(service, login) -> bool:
+    return (await service.user(login)).status_code == 200
+
+
+async def test_the_service_works_on_the_primary_that_the_sentinels_name(service, sentinels):
+    login = await service.refresh(await service.sign_up())
+    assert (await service.log_out(login)).status_code == 204
+    assert not await service.is_alive(login)
+
+
+async def test_a_killed_primary_means_503_and_then_everything_goes_on(service, sentinels):
+    login = await service.sign_up()
+    gone = await service.log_in()
+    await service.log_out(gone)
+    primary, _ = await sentinels.pair()
+    await primary.kill()
+    seen = set()
+    while not await sentinels.has_moved_from(primary):
+        seen.add((await service.user(login)).status_code)
+        assert (await service.user(gone)).status_code in {401, 503}
+    assert seen <= {200, 503}
+    await eventually(lambda: answers(service, login))
+    assert not await service.is_alive(gone)
+    assert await service.is_alive(login)
+
+
+async def test_a_paused_primary_means_503_and_then_everything_goes_on(service, sentinels):
+    login = await service.sign_up()
+    primary, _ = await sentinels.pair()
+    primary.send(signal.SIGSTOP)
+    stalled = await service.user(login)
+    assert code_of(stalled) == "service_unavailable"
+    assert "retry-after" in stalled.headers
+    await eventually(lambda: sentinels.has_moved_from(primary))
+    await eventually(lambda: answers(service, login))
+    assert await service.is_alive(login)
+
+
+# A062, and S1 in spite of writes that were acknowledged and lost
+async def test_a_log_out_that_a_failover_undoes_in_redis_stays_a_log_out(service, sentinels):
+    stays = await service.sign_up()
+    ends = await service.log_in()
+    also = await service.log_in()
+    primary, replica = await sentinels.pair()
+    await replica.ask("REPLICAOF", "NO", "ONE")  # from here on, nothing more reaches it
+    assert (await service.log_out(ends)).status_code == 204
+    rotated = await service.refresh(also)
+    assert (await service.user(ends)).status_code == 401
+    await primary.kill()
+    await replica.ask("REPLICAOF", "NO", "ONE")
+    await eventually(lambda: sentinels.has_moved_from(primary))
+    await eventually(lambda: answers(service, stays))
+    key = (await replica.ask("KEYS", f"*session:{ends.session_id.hex}")) or []
+    assert key, "the failover was meant to bring the ended session back"
+    assert (await service.user(ends)).status_code == 401
+    assert (await service.try_refresh(ends.refresh_token)).status_code == 401
+    # Who lost an acknowledged refresh is logged out, and nobody else is.
+    assert (await service.try_refresh(rotated.refresh_token)).status_code == 401
+    assert await service.is_alive(stays)
+
+
+async def test_recovery_takes_less_than_five_seconds_after_the_new_primary_is_there(service, sentinels):
+    login = await service.sign_up()
+    primary, _ = await sentinels.pair()
+    await primary.kill()
+    await eventually(lambda: sentinels.has_moved_from(primary))
+    promoted = time.monotonic()
+    async with asyncio.timeout(5):
+        await eventually(lambda: answers(service, login))
+    assert time.monotonic() - promoted < 5
