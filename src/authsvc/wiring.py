@@ -53,6 +53,7 @@ class Flows:
     log_in: LogIn
     refresh: Refresh
     log_out: LogOut
+    find_session: FindSession
     authenticate: Authenticate
     show_user: ShowUser
     update_user: UpdateUser
@@ -116,6 +117,7 @@ def wire(settings: Settings, database: Database, redis: RedisClient, clock: Cloc
         log_in=LogIn(verify_password, users, hasher, sessions, issue_tokens, session_ttl, clock),
         refresh=Refresh(refresh_tokens, users, sessions, issue_tokens, session_ttl, clock),
         log_out=LogOut(access_tokens, refresh_tokens, users, sessions, session_ttl, clock),
+        find_session=find_session,
         authenticate=Authenticate(find_session),
         show_user=ShowUser(find_session, sessions, users),
         update_user=UpdateUser(users, sessions),

@@ -212,12 +212,20 @@ async def test_ending_all_ends_all_of_this_user_and_nobody_elses(store):
     assert await store.list(user_id) == []
 
 
-async def test_ending_all_but_one_keeps_that_one_in_the_new_epoch(store):
+async def test_ending_all_but_one_keeps_that_one_in_its_epoch(store):
     user_id = uuid4()
     kept, other = await start(store, user_id), await start(store, user_id)
     assert await store.end_all(user_id, epoch=1, keep=kept.session_id) == 1
     assert not await is_alive(store, other)
-    assert isinstance(await store.rotate(kept, required_epoch=1), Rotation)
+    assert isinstance(await store.rotate(kept, required_epoch=0), Rotation)
+
+
+async def test_one_that_is_kept_is_still_ended_by_an_earlier_end_of_all_that_comes_late(store):
+    user_id = uuid4()
+    mine, other = await start(store, user_id), await start(store, user_id)
+    await store.end_all(user_id, epoch=2, keep=other.session_id)
+    await store.end_all(user_id, epoch=1, keep=mine.session_id)
+    assert not await is_alive(store, other)
 
 
 async def test_a_login_proven_before_an_end_of_all_cannot_start_a_session(store):

@@ -27,7 +27,7 @@ async def answers(service, login) -> bool:
     return (await service.user(login)).status_code == 200
 
 
-async def test_the_service_works_on_the_primary_that_the_sentinels_name(service, sentinels):
+async def test_the_service_works_on_the_primary_that_the_sentinels_name(service):
     login = await service.refresh(await service.sign_up())
     assert (await service.log_out(login)).status_code == 204
     assert not await service.is_alive(login)

@@ -12,6 +12,17 @@ from authsvc.kit.outage import Outage
 
 _log = structlog.get_logger(__name__)
 
+ADVICE = {
+    "down": "It does not answer, or not in time. Is it running, and does its URL lead there?",
+    "schema_outdated": "The schema is not the one that this version needs. Run: authsvc migrate",
+    "too_old": "This Redis is older than 6.2. Use Redis 6.2 or newer, or Valkey.",
+    "unsafe_store_policy": "This Redis evicts keys when memory runs short, and would log users out at "
+    "random. Set its maxmemory-policy to noeviction.",
+    "no_scripts": "This Redis does not run Lua scripts for this user. Allow EVAL and EVALSHA "
+    "(ACL +@scripting).",
+}
+"""What each state but "ok" means, and what to do about it."""
+
 Probe = Callable[[], Awaitable[str]]
 """Returns "ok", or a word that says what is wrong; an `Outage` reads as "down"."""
 
@@ -57,7 +68,10 @@ class CheckHealth:
     async def _ask(self, name: str, probe: Probe) -> str:
         try:
             async with asyncio.timeout(self.timeout.total_seconds()):
-                return await probe()
+                state = await probe()
         except (Outage, TimeoutError) as error:
-            _log.warning("dependency_down", dependency=name, cause=repr(error.__cause__ or error))
+            _log.warning("dependency_down", dependency=name, cause=type(error.__cause__ or error).__name__)
             return "down"
+        if state != "ok":
+            _log.warning("dependency_unfit", dependency=name, state=state, advice=ADVICE[state])
+        return state

@@ -20,9 +20,9 @@ class ServerStore:
         insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
         new = insert(redis_servers).values(identity=identity, first_met_at=now).on_conflict_do_nothing()
         found = select(redis_servers.c.first_met_at).where(redis_servers.c.identity == identity)
-        earliest = select(func.min(redis_servers.c.first_met_at))
         async with self._database.write() as connection:
             await connection.execute(new)
             first_met_at: datetime = (await connection.execute(found)).scalar_one()
-            is_first = (await connection.execute(earliest)).scalar_one() == first_met_at
-        return None if is_first else first_met_at
+            until_then = redis_servers.c.first_met_at <= first_met_at
+            met = (await connection.execute(select(func.count()).where(until_then))).scalar_one()
+        return None if met == 1 else first_met_at

@@ -1,0 +1,86 @@
+"""Which Redis servers are fit for sessions: on the real one, as it is and as it should not be."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from tests.support.stores import Urls
+
+from authsvc.flows.check_health import ADVICE
+from authsvc.kit.outage import Outage
+from authsvc.kit.redis import RedisClient
+from authsvc.sessions.server_check import check_server
+
+
+@pytest.fixture(scope="session", params=["real"])
+def stores(request: pytest.FixtureRequest) -> str:
+    """A stand-in has no configuration to get wrong."""
+    return str(request.param)
+
+
+async def test_the_server_as_it_should_be_is_fit(redis):
+    assert await check_server(redis) == "ok"
+
+
+# A112
+async def test_a_server_that_evicts_keys_is_unfit(redis):
+    await redis.execute("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    try:
+        assert await check_server(redis) == "unsafe_store_policy"
+    finally:
+        await redis.execute("CONFIG", "SET", "maxmemory-policy", "noeviction")
+
+
+async def test_a_user_who_may_not_run_scripts_is_told_so(redis, places: Urls):
+    everything = ("+@all", "~*", "&*")
+    await redis.execute("ACL", "SETUSER", "reader", "on", ">secret", *everything, "-@scripting")
+    path, _, _ = places.redis.removeprefix("unix://").partition("?")
+    limited = RedisClient.connect(f"unix://reader:secret@{path}?db=0", timeout=5, max_connections=1)
+    try:
+        assert await check_server(limited) == "no_scripts"
+    finally:
+        await limited.close()
+        await redis.execute("ACL", "DELUSER", "reader")
+
+
+@asynccontextmanager
+async def redis_that_says(version: str) -> AsyncIterator[RedisClient]:
+    """Serve as much of the protocol as it takes to tell a version."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while header := await reader.readline():
+            words = [(await reader.readline(), await reader.readline())[1] for _ in range(int(header[1:]))]
+            said = f"redis_version:{version}\r\nrun_id:1\r\n".encode()
+            known = {b"INFO": b"$%d\r\n%b\r\n" % (len(said), said), b"HELLO": b"-ERR unknown command\r\n"}
+            writer.write(known.get(words[0].strip().upper(), b"+OK\r\n"))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    client = RedisClient.connect(f"redis://127.0.0.1:{port}?protocol=2", timeout=5, max_connections=1)
+    try:
+        yield client
+    finally:
+        await client.close()
+        server.close()
+        await server.wait_closed()
+
+
+@pytest.mark.parametrize(
+    ("version", "state"), [("6.0.16", "too_old"), ("5.0", "too_old"), ("6.2.0", "ok"), ("10.1.2", "ok")]
+)
+async def test_an_old_server_is_unfit(version, state):
+    async with redis_that_says(version) as client:
+        assert await check_server(client) == state
+
+
+async def test_a_server_that_is_not_there_is_an_outage():
+    nobody = RedisClient.connect("redis://127.0.0.1:1", timeout=1, max_connections=1)
+    with pytest.raises(Outage):
+        await check_server(nobody)
+    await nobody.close()
+
+
+def test_there_is_advice_for_every_state():
+    assert set(ADVICE) == {"down", "schema_outdated", "too_old", "unsafe_store_policy", "no_scripts"}
