@@ -95,7 +95,7 @@ def settings() -> Settings:
     """The defaults, and secrets; the limits are out of the way of tests that are not about them."""
     return Settings(
         secret_key=SecretStr(SECRET),
-        database_url=SecretStr("sqlite+aiosqlite://"),
+        database_url=SecretStr("sqlite+aiosqlite:///nowhere.db"),
         redis_url=SecretStr("redis://nobody.invalid"),
         docs_enabled=True,
         attempts_per_account=100,

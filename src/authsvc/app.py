@@ -125,7 +125,7 @@ def _open_doors(app: FastAPI, settings: Settings, flows: Flows, clock: Clock) ->
 
 
 def _describe(app: FastAPI) -> None:
-    """Add to the OpenAPI document what every problem looks like."""
+    """Add to the OpenAPI document what every problem looks like; take out FastAPI's own idea of it."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -134,6 +134,12 @@ def _describe(app: FastAPI) -> None:
             )
             schemas = document["components"]["schemas"]
             schemas |= problems.schemas()
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+            for path in document["paths"].values():
+                for operation in path.values():
+                    if "application/json" in operation["responses"].get("422", {}).get("content", {}):
+                        del operation["responses"]["422"]  # a path parameter of ours takes any text
             app.openapi_schema = document
         return app.openapi_schema
 

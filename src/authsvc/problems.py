@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from authsvc import errors
 from authsvc.errors import AuthsvcError
@@ -37,6 +38,8 @@ _NO_BODY_FOR = {
     HTTPStatus.METHOD_NOT_ALLOWED: errors.MethodNotAllowed,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: errors.BodyTooLarge,
 }
+
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 class FieldProblem(BaseModel):
@@ -139,8 +142,8 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)  # noqa: S101  (registered for nothing else)
         kind = _NO_BODY_FOR.get(HTTPStatus(error.status_code), errors.InternalError)
         response = problem_response(kind(), request.scope)
-        if error.headers and "Allow" in error.headers:
-            response.headers["Allow"] = error.headers["Allow"]
+        if kind is errors.MethodNotAllowed:
+            response.headers["Allow"] = ", ".join(_allowed_methods(request))
         return response
 
     async def tell_misfit(request: Request, _: Exception) -> Response:
@@ -150,6 +153,15 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, tell_misfit)  # FastAPI's own would echo the input
     app.add_exception_handler(Outage, tell_outage)
     app.add_exception_handler(HTTPException, tell_http)
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """Return every method that the path takes: the router names only those of the first route that fits."""
+    asked = [(method, {**request.scope, "method": method}) for method in _METHODS]
+    routes = request.app.router.routes
+    return [
+        method for method, scope in asked if any(route.matches(scope)[0] is Match.FULL for route in routes)
+    ]
 
 
 def _descendants(kind: type[AuthsvcError]) -> Iterator[type[AuthsvcError]]:

@@ -13,11 +13,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from authsvc.kit.redis_url import is_redis_url
 
 PREFIX = "AUTHSVC_"
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_LONGEST = timedelta(days=3650)  # calendars and counters end somewhere
 _MIN_SECRET_BYTES = 32
 _MIN_DISTINCT_CHARACTERS = 10
 
@@ -32,7 +35,10 @@ def _parse_duration(value: object) -> object:
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|[smhd]?)", value.strip())
     if match is None:
         raise ValueError("give a number of seconds, or a number with ms, s, m, h or d: 300, 5m, 14d")
-    return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    seconds = float(match[1]) * _UNITS[match[2]]
+    if seconds > _LONGEST.total_seconds():
+        raise ValueError("is longer than ten years")
+    return timedelta(seconds=seconds)
 
 
 def _parse_list(value: object) -> object:
@@ -99,7 +105,7 @@ class Settings(BaseSettings):
     session_absolute_ttl: Duration = Field(
         _days(30),
         ge=_seconds(60),
-        le=_days(3650),
+        le=_LONGEST,
         description="A session ends after so long, whatever happens.",
     )
     sessions_per_user: int = Field(
@@ -180,14 +186,24 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _refuse_other_drivers(cls, value: SecretStr) -> SecretStr:
-        if not value.get_secret_value().startswith(("postgresql+asyncpg://", "sqlite+aiosqlite://")):
+        try:
+            url = make_url(value.get_secret_value())
+        except (ArgumentError, ValueError):
+            raise ValueError("is not a URL of a database") from None  # the cause would quote it
+        if url.drivername not in {"postgresql+asyncpg", "sqlite+aiosqlite"}:
             raise ValueError("must begin with postgresql+asyncpg:// or sqlite+aiosqlite://")
+        if url.drivername == "sqlite+aiosqlite" and url.database in {None, "", ":memory:"}:
+            raise ValueError("must name a file: sqlite+aiosqlite:///./authsvc.db")
         return value
 
     @field_validator("redis_url")
     @classmethod
     def _refuse_other_schemes(cls, value: SecretStr) -> SecretStr:
-        if not is_redis_url(value.get_secret_value()):
+        try:
+            known = is_redis_url(value.get_secret_value())
+        except ValueError:
+            known = False  # what urlsplit says would quote the password
+        if not known:
             raise ValueError(
                 "must be redis://host, unix:///path, redis+sentinel://host,host/service or redis+cluster://host,host"
             )

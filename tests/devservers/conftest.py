@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.devservers.asking import OWNER, SOURCES, Owner, StartOwner
+from tests.devservers.asking import OWNER, Owner, StartOwner, environment
 
 from authsvc.devservers import Programs
 
@@ -35,7 +35,7 @@ async def start_owner() -> AsyncIterator[StartOwner]:
     async def start(folder: Path) -> Owner:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, str(OWNER), str(folder)),
-            env={"PYTHONPATH": str(SOURCES)},
+            env=environment(),
             stdout=asyncio.subprocess.PIPE,
             start_new_session=True,
         )

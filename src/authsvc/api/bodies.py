@@ -140,10 +140,15 @@ def fit(model: type[Model], value: Any) -> Model:
                 # The name of an unknown field is input too, and so is not told.
                 FieldError("", f"Unknown field; known are: {known}")
                 if problem["type"] == "extra_forbidden"
-                else FieldError("".join(f"/{step}" for step in problem["loc"]), problem["msg"])
+                else FieldError("".join(f"/{step}" for step in problem["loc"]), _sentence(problem))
                 for problem in problems
             )
         ) from None
+
+
+def _sentence(problem: Any) -> str:
+    """Return pydantic's sentence, but for the one that names a class of ours."""
+    return "Input should be an object" if problem["type"] == "model_type" else problem["msg"]
 
 
 async def _read(request: Request) -> bytes:

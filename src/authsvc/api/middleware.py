@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import structlog
 from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from authsvc.errors import InternalError
@@ -50,6 +51,8 @@ class FrontDesk:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._app(scope, receive, send_protected)
+            except ClientDisconnect:
+                _log.info("client_gone", path=scope["path"], method=scope["method"])  # nobody is left to tell
             except Exception:
                 _log.exception("defect", path=scope["path"], method=scope["method"])
                 if not started:

@@ -1,33 +1,20 @@
-"""The commands. Each reads its settings, does one thing, and ends with 0, or with 1 and a sentence."""
+"""The commands. Each reads its settings, does one thing, and ends with 0, or with 1 and a sentence.
 
-import asyncio
-import contextlib
+What a command needs is imported when it runs, so that ``--help`` answers at once.
+"""
+# ruff: noqa: PLC0415 - for that reason
+
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
 from authsvc import __version__
-from authsvc.app import connect
-from authsvc.cli.dev import run_dev
-from authsvc.cli.serve import run_service
-from authsvc.devservers import DevServersError
-from authsvc.kit.clock import utc_now
-from authsvc.kit.database import Database
-from authsvc.kit.logs import configure_logs
-from authsvc.kit.outage import Outage
-from authsvc.migrations import migrate as apply_migrations
-from authsvc.settings import InvalidSettings, Settings, describe, load
-from authsvc.tokens.key_cipher import SigningKeyError
-from authsvc.wiring import Flows, wire
-
-T = TypeVar("T")
 
 app = typer.Typer(
-    name="authsvc",
-    help="A self-hosted authentication service. Settings are AUTHSVC_* variables: `authsvc settings`.",
+    help="A self-hosted authentication service.",
+    epilog="Everything is set by AUTHSVC_* variables; `authsvc settings` lists them.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -40,50 +27,69 @@ keys = typer.Typer(
 app.add_typer(users, name="users")
 app.add_typer(keys, name="keys")
 
-Login = Annotated[str, typer.Argument(help="A username or an e-mail address.")]
+Login = Annotated[str, typer.Argument(help="A username or an e-mail address.", show_default=False)]
 
 
 def main() -> None:
     """Run a command; tell what went wrong in a sentence, not in a traceback."""
     try:
-        app()
-    except (InvalidSettings, DevServersError, SigningKeyError) as error:
-        sys.exit(f"authsvc: {error}")
-    except Outage as outage:
-        sys.exit(f"authsvc: {outage} ({outage.__cause__ or 'no answer'})")
+        app(prog_name="authsvc")
+    except Exception as error:
+        from authsvc.cli.failures import sentence
+
+        told = sentence(error)
+        if told is None:
+            raise
+        sys.exit(f"authsvc: {told}")
 
 
 @app.command()
 def dev() -> None:
-    """Start everything for development: PostgreSQL, Valkey, the schema and the service.
+    """Start everything for development; Ctrl-C stops it.
 
-    Data stays in ./.authsvc. Where AUTHSVC_DATABASE_URL or AUTHSVC_REDIS_URL is set (in the environment
-    or in .env), that server is used instead.
+    Starts PostgreSQL, Valkey and the service, with all data in ./.authsvc, and brings the schema up to
+    date. Where AUTHSVC_DATABASE_URL or AUTHSVC_REDIS_URL is set, in the environment or in ./.env, that
+    server is used instead. AUTHSVC_PORT chooses the port.
+
+    Ends with 0 when Ctrl-C or SIGTERM stopped it.
     """
+    from authsvc.cli.dev import run_dev
+
     run_dev(Path.cwd())
 
 
 @app.command()
 def serve() -> None:
-    """Start the service for production. Run `authsvc migrate` first."""
-    run_service(load())
+    """Start the service for production.
+
+    Needs AUTHSVC_SECRET_KEY, AUTHSVC_DATABASE_URL and AUTHSVC_REDIS_URL, and a schema that is up to date:
+    run `authsvc migrate` first. AUTHSVC_WORKERS chooses how many processes serve.
+
+    SIGTERM and Ctrl-C let requests under way finish, and then it ends with 0.
+    """
+    from authsvc.cli.serve import run_service
+
+    run_service()
 
 
 @app.command()
 def migrate() -> None:
-    """Bring the database's schema up to date. Safe to run at any time, and by several at once."""
-    settings = load()
-    configure_logs("warning", settings.log_format)
-    applied = _run(lambda: _migrate(settings))
+    """Bring the database's schema up to date.
+
+    Safe to run at any time, and by several at once.
+    """
+    from authsvc.cli.operate import migrate_schema
+
+    applied = migrate_schema()
     typer.echo(f"Applied: {', '.join(applied)}." if applied else "The schema is up to date.")
 
 
 @app.command()
 def settings() -> None:
-    """List all settings as a Markdown table."""
-    typer.echo("| variable | default | |\n|---|---|---|")
-    for name, default, description in describe():
-        typer.echo(f"| `{name}` | {default} | {description} |")
+    """List all settings, as a Markdown table."""
+    from authsvc.cli.operate import settings_table
+
+    typer.echo(settings_table())
 
 
 @app.command()
@@ -94,76 +100,27 @@ def version() -> None:
 
 @users.command()
 def disable(login: Login) -> None:
-    """Keep a user out: every session ends at once."""
-    _set_disabled(login, disabled=True)
+    """Keep a user out; all their sessions end at once."""
+    from authsvc.cli.operate import set_user_disabled
+
+    typer.echo(f"{set_user_disabled(login, disabled=True)} is disabled; all their sessions have ended.")
 
 
 @users.command()
 def enable(login: Login) -> None:
     """Let a disabled user in again."""
-    _set_disabled(login, disabled=False)
+    from authsvc.cli.operate import set_user_disabled
+
+    typer.echo(f"{set_user_disabled(login, disabled=False)} is enabled.")
 
 
 @keys.command()
 def rotate() -> None:
-    """Publish a new signing key now; it takes over when everybody knows it."""
-    begins = _with_flows(lambda flows: flows.rotate_signing_key())
+    """Publish a new signing key; it takes over when everybody knows it."""
+    from authsvc.cli.operate import rotate_signing_key
+
+    begins = rotate_signing_key()
     if begins is None:
         typer.echo("A new key is waiting for its turn already.")
     else:
-        typer.echo(f"The new key is published, and signs from {begins:%Y-%m-%d %H:%M:%S} UTC on.")
-
-
-def _set_disabled(login: str, *, disabled: bool) -> None:
-    user = _with_flows(lambda flows: flows.set_user_disabled(login, disabled=disabled))
-    if user is None:
-        sys.exit("authsvc: there is no such user.")
-    typer.echo(f"{user.username} is {'disabled; all sessions have ended' if disabled else 'enabled'}.")
-
-
-async def _migrate(settings: Settings) -> list[str]:
-    database = Database(settings.database_url.get_secret_value())
-    try:
-        return await apply_migrations(database)
-    finally:
-        await database.close()
-
-
-def _with_flows(act: Callable[[Flows], Awaitable[T]]) -> T:
-    settings = load()
-    configure_logs("warning", settings.log_format)
-
-    async def run() -> T:
-        async with _open_flows(settings) as flows:
-            return await act(flows)
-
-    return _run(run)
-
-
-@contextlib.asynccontextmanager
-async def _open_flows(settings: Settings) -> AsyncIterator[Flows]:
-    database, redis = connect(settings)
-    flows = wire(settings, database, redis, utc_now)
-    try:
-        yield flows
-    finally:
-        flows.hasher.close()
-        await redis.close()
-        await database.close()
-
-
-def _run(act: Callable[[], Awaitable[T]]) -> T:
-    async def run() -> T:
-        return await act()
-
-    with _quiet_interrupt():
-        return asyncio.run(run())
-    raise AssertionError  # not reached: an interrupt exits
-
-
-@contextlib.contextmanager
-def _quiet_interrupt() -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        sys.exit(130)
+        typer.echo(f"The new key is published. It signs from {begins:%Y-%m-%d %H:%M:%S} UTC on.")

@@ -1,17 +1,29 @@
 """``authsvc serve``: the production start."""
 
+import asyncio
+import signal
+import sys
+from datetime import timedelta
 from typing import Any
 
+import structlog
 import uvicorn
+from uvicorn.supervisors import Multiprocess
 
+from authsvc.cli.listening import listening
+from authsvc.cli.operate import open_flows
 from authsvc.kit.logs import configure_logs
-from authsvc.settings import Settings
+from authsvc.kit.outage import Outage
+from authsvc.migrations import pending
+from authsvc.settings import Settings, load
 
-_KEEP_ALIVE = 5  # seconds
-_GRACE = 20  # seconds that requests under way get when the service is told to stop
+_KEEP_ALIVE = timedelta(seconds=5)
+_GRACE = timedelta(seconds=20)  # for requests under way, when the service is told to stop
+
+_log = structlog.get_logger(__name__)
 
 
-def server_options(settings: Settings) -> dict[str, Any]:
+def server_options(settings: Settings, *, grace: timedelta = _GRACE) -> dict[str, Any]:
     """Return the options of uvicorn that development and production share."""
     return {
         "access_log": False,
@@ -21,20 +33,46 @@ def server_options(settings: Settings) -> dict[str, Any]:
         "log_config": None,
         "proxy_headers": bool(settings.trusted_proxies),
         "server_header": False,
-        "timeout_graceful_shutdown": _GRACE,
-        "timeout_keep_alive": _KEEP_ALIVE,
+        "timeout_graceful_shutdown": int(grace.total_seconds()),
+        "timeout_keep_alive": int(_KEEP_ALIVE.total_seconds()),
         "ws": "none",
     }
 
 
-def run_service(settings: Settings) -> None:
+def run_service() -> None:
     """Serve until a signal stops it; every worker reads the same environment."""
+    settings = load()
     configure_logs(settings.log_level, settings.log_format)
-    uvicorn.run(
-        "authsvc.app:from_environment",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        workers=settings.workers,
-        **server_options(settings),
-    )
+    with listening(settings.host, settings.port) as listener:
+        asyncio.run(check(settings))
+        config = uvicorn.Config(
+            "authsvc.app:from_environment",
+            factory=True,
+            workers=settings.workers,
+            **server_options(settings),
+        )
+        # The server stops in order at SIGTERM and SIGINT, and then raises the signal again.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: sys.exit(0))
+        if settings.workers == 1:
+            uvicorn.Server(config).run(sockets=[listener])
+            return
+        workers = Multiprocess(config, sockets=[listener])
+        workers.run()
+        if any(worker.exitcode == uvicorn.config.STARTUP_FAILURE for worker in workers.processes):
+            sys.exit(1)
+
+
+async def check(settings: Settings) -> None:
+    """Refuse to start with a secret that the stored keys were not encrypted with; warn of an old schema.
+
+    A database that is down refuses nothing: the service starts, answers 503, and heals by itself.
+    """
+    async with open_flows(settings) as (flows, database):
+        try:
+            if await pending(database):
+                _log.warning("schema_outdated", advice="run: authsvc migrate")
+            else:
+                await flows.key_ring.refresh()
+        except Outage as outage:
+            _log.warning("started_without", dependency=outage.dependency)

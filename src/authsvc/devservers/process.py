@@ -134,9 +134,8 @@ async def stop_leftover(lock: Path, kind: Kind) -> int | None:
                 return last
             if pid and not told:
                 told = True
-                with contextlib.suppress(
-                    ProcessLookupError
-                ):  # it ended; processes of its own still hold the lock
+                # It may have ended while processes of its own still hold the lock.
+                with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, how)
             await asyncio.sleep(_POLL)
     raise CannotStart(

@@ -41,3 +41,4 @@ def configure_logs(level: str, form: Literal["json", "console"]) -> None:
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("uvicorn.access").disabled = True
+    logging.getLogger("aiosqlite").setLevel(logging.WARNING)  # below, it logs what statements carry

@@ -1,0 +1,88 @@
+"""What an operator's commands do: each opens what it needs, does one thing and closes it again."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
+from typing import TypeVar
+
+from authsvc.app import connect
+from authsvc.cli.failures import CommandFailed
+from authsvc.kit.clock import utc_now
+from authsvc.kit.database import Database
+from authsvc.kit.logs import configure_logs
+from authsvc.migrations import migrate, pending
+from authsvc.settings import Settings, describe, load
+from authsvc.wiring import Flows, wire
+
+T = TypeVar("T")
+
+
+def migrate_schema() -> list[str]:
+    """Apply what is missing; return the revisions that were applied."""
+    settings = _load()
+    return asyncio.run(bring_up_to_date(settings))
+
+
+async def bring_up_to_date(settings: Settings) -> list[str]:
+    """Apply what is missing to the database of ``settings``."""
+    database = Database(settings.database_url.get_secret_value())
+    try:
+        return await migrate(database)
+    finally:
+        await database.close()
+
+
+def settings_table() -> str:
+    """Return all settings as a Markdown table."""
+    rows = [f"| `{name}` | {default} | {description} |" for name, default, description in describe()]
+    return "\n".join(["| variable | default | |", "|---|---|---|", *rows])
+
+
+def set_user_disabled(login: str, *, disabled: bool) -> str:
+    """Disable or enable; return the username."""
+    user = _with_flows(lambda flows: flows.set_user_disabled(login, disabled=disabled))
+    if user is None:
+        raise CommandFailed("There is no such user.")
+    return user.username
+
+
+def rotate_signing_key() -> datetime | None:
+    """Publish a new key; return when it begins to sign, None if one is waiting already."""
+
+    async def rotate(flows: Flows) -> datetime | None:
+        await flows.key_ring.refresh()  # refuses a secret that the other keys were not encrypted with
+        return await flows.rotate_signing_key()
+
+    return _with_flows(rotate)
+
+
+@contextlib.asynccontextmanager
+async def open_flows(settings: Settings) -> AsyncIterator[tuple[Flows, Database]]:
+    """Give every verb, with connections of its own."""
+    database, redis = connect(settings)
+    flows = wire(settings, database, redis, utc_now)
+    try:
+        yield flows, database
+    finally:
+        flows.hasher.close()
+        await redis.close()
+        await database.close()
+
+
+def _load() -> Settings:
+    settings = load()
+    configure_logs("warning", settings.log_format)
+    return settings
+
+
+def _with_flows(act: Callable[[Flows], Awaitable[T]]) -> T:
+    settings = _load()
+
+    async def run() -> T:
+        async with open_flows(settings) as (flows, database):
+            if await pending(database):
+                raise CommandFailed("The database's schema is not up to date. Run `authsvc migrate` first.")
+            return await act(flows)
+
+    return asyncio.run(run())

@@ -1,0 +1,113 @@
+"""The operator's commands, on real servers."""
+
+import subprocess
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from pydantic import SecretStr
+from tests.cli.running import SECRET, authsvc, environment
+from tests.support.service import Service, code_of
+from tests.support.stores import Urls
+
+from authsvc.app import create_app
+from authsvc.settings import Settings
+
+# Whole programs are started here, which takes its time where much else is running.
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture
+async def service(servers: Urls) -> AsyncIterator[Service]:
+    """A service that runs beside the commands, on the same servers."""
+    app = create_app(
+        Settings(
+            secret_key=SecretStr(SECRET),
+            database_url=SecretStr(servers.database),
+            redis_url=SecretStr(servers.redis),
+        )
+    )
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://authsvc.test") as client,
+    ):
+        yield Service(client)
+
+
+def told(ended: subprocess.CompletedProcess[str]) -> str:
+    """What a command that failed said: one sentence, no traceback."""
+    assert ended.returncode == 1, ended
+    assert ended.stdout == ""
+    assert ended.stderr.startswith("authsvc: ")
+    assert ended.stderr.count("\n") == 1, ended.stderr
+    return ended.stderr.removeprefix("authsvc: ").strip()
+
+
+async def test_a_disabled_user_is_out_until_enabled_again(service, env, tmp_path):
+    login = await service.sign_up("ada")
+    disabled = authsvc("users", "disable", "ADA", where=tmp_path, env=env)
+    assert (disabled.returncode, disabled.stderr) == (0, "")
+    assert disabled.stdout == "ada is disabled; all their sessions have ended.\n"
+    assert not await service.is_alive(login)
+    assert code_of(await service.try_login("ada")) == "invalid_credentials"
+    enabled = authsvc("users", "enable", "ada", where=tmp_path, env=env)
+    assert enabled.stdout == "ada is enabled.\n"
+    assert not await service.is_alive(login)
+    assert await service.is_alive(await service.log_in("ada"))
+
+
+def test_disabling_nobody_is_told(env, tmp_path):
+    assert told(authsvc("users", "disable", "nobody", where=tmp_path, env=env)) == "There is no such user."
+
+
+async def test_a_signing_key_is_rotated_once_at_a_time(service, env, tmp_path):
+    login = await service.sign_up("grace")
+    first = authsvc("keys", "rotate", where=tmp_path, env=env)
+    assert first.stdout.startswith("The new key is published. It signs from 20")
+    second = authsvc("keys", "rotate", where=tmp_path, env=env)
+    assert second.stdout == "A new key is waiting for its turn already.\n"
+    assert (await service.user(login)).status_code == 200
+
+
+async def test_a_wrong_secret_is_told_in_a_sentence(service, env, tmp_path):
+    await service.sign_up("lin")  # the first key is there
+    env["AUTHSVC_SECRET_KEY"] = SECRET[::-1]
+    for words in (("keys", "rotate"), ("serve",)):
+        said = told(authsvc(*words, where=tmp_path, env=env | {"AUTHSVC_PORT": "0"}))
+        assert said.startswith("AUTHSVC_SECRET_KEY is not the one that signing key")
+        assert SECRET[::-1] not in said
+
+
+def test_migrating_is_told_once_and_then_there_is_nothing_to_do(tmp_path):
+    env = environment(
+        secret_key=SECRET,
+        database_url=f"sqlite+aiosqlite:///{tmp_path}/authsvc.db",
+        redis_url=f"unix://{tmp_path}/nobody",
+    )
+    too_early = authsvc("users", "enable", "ada", where=tmp_path, env=env)
+    assert told(too_early).startswith("The database's schema is not up to date.")
+    first = authsvc("migrate", where=tmp_path, env=env)
+    assert (first.returncode, first.stderr) == (0, "")
+    assert first.stdout.startswith("Applied: 0001")
+    assert authsvc("migrate", where=tmp_path, env=env).stdout == "The schema is up to date.\n"
+
+
+def test_an_outage_is_told_in_a_sentence_that_names_the_setting_and_no_password(servers, tmp_path):
+    nowhere = "postgresql+asyncpg://ada:canary-7d1f@127.0.0.1:1/authsvc"
+    env = environment(secret_key=SECRET, database_url=nowhere, redis_url=servers.redis)
+    for words in (("migrate",), ("users", "disable", "ada"), ("keys", "rotate")):
+        said = told(authsvc(*words, where=tmp_path, env=env))
+        assert said.startswith("The server of AUTHSVC_DATABASE_URL cannot be used: ")
+        assert "canary" not in said
+
+
+async def test_a_disabling_that_redis_did_not_hear_of_is_told(service, servers, tmp_path):
+    await service.sign_up("mary")
+    env = environment(
+        secret_key=SECRET,
+        database_url=servers.database,
+        redis_url="redis://:canary-7d1f@127.0.0.1:1",
+    )
+    said = told(authsvc("users", "disable", "mary", where=tmp_path, env=env))
+    assert said.startswith("The server of AUTHSVC_REDIS_URL cannot be used: ")
+    assert "canary" not in said

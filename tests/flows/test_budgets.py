@@ -1,0 +1,95 @@
+"""How many round trips each call may cost: what a change must not raise unnoticed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+from sqlalchemy import event
+from tests.support.service import NEW_PASSWORD, PASSWORD
+
+from authsvc.kit.database import Database
+from authsvc.kit.redis import RedisClient
+
+
+@dataclass
+class Spent:
+    redis: int = 0
+    statements: int = 0
+
+
+@contextmanager
+def counting(redis: RedisClient, database: Database) -> Iterator[Spent]:
+    """Count commands sent to Redis and SQL statements, but for those that open a transaction."""
+    spent, send = Spent(), redis._send
+
+    async def counted(*command):
+        spent.redis += 1
+        return await send(*command)
+
+    def executed(connection, cursor, statement, *_):
+        if not statement.startswith("BEGIN"):
+            spent.statements += 1
+
+    redis._send = counted
+    event.listen(database.engine.sync_engine, "before_cursor_execute", executed)
+    try:
+        yield spent
+    finally:
+        redis._send = send
+        event.remove(database.engine.sync_engine, "before_cursor_execute", executed)
+
+
+CALLS = {
+    "GET /user": (1, 0),
+    "POST /login": (3, 1),
+    "POST /refresh_jwt": (1, 1),
+    "POST /logout": (1, 1),
+    "GET /sessions": (2, 0),
+    "DELETE /sessions": (3, 1),
+    "PATCH /user": (2, 1),
+    "POST /user/password": (4, 2),
+    "POST /register": (1, 1),
+    "DELETE /user": (4, 2),
+    "GET /livez": (0, 0),
+    "GET /.well-known/jwks.json": (0, 0),
+}
+
+
+async def spend(service, redis, database, name) -> Spent:
+    """Make the call once to warm up, as somebody else, and once more to count."""
+    for username in ("grace", "ada"):
+        login, other = await service.sign_up(username), await service.log_in(username)
+        await service.user(login)
+        method, path = name.split(" ")
+        body: dict[str, object] | None = {
+            "POST /login": {"username": username, "password": PASSWORD},
+            "POST /refresh_jwt": {"refresh_token": login.refresh_token},
+            "POST /logout": {},
+            "PATCH /user": {"name": "Somebody"},
+            "POST /user/password": {"current_password": PASSWORD, "new_password": NEW_PASSWORD},
+            "POST /register": {"username": f"{username}2", "password": PASSWORD},
+            "DELETE /user": {"password": PASSWORD},
+        }.get(name)
+        if name == "DELETE /sessions":
+            path = f"/sessions/{other.session_id}"
+        with counting(redis, database) as last:
+            answer = await service.client.request(method, path, json=body, headers=login.bearer)
+        assert answer.status_code < 300, answer.text
+    return last
+
+
+@pytest.mark.parametrize("name", CALLS)
+async def test_a_call_costs_no_more_than_its_budget(service, redis, database, name):
+    spent = await spend(service, redis, database, name)
+    assert (spent.redis, spent.statements) == CALLS[name]
+
+
+async def test_garbage_costs_nothing(service, redis, database):
+    login = await service.sign_up()
+    with counting(redis, database) as spent:
+        for token in ("rt1_garbage", login.access_token, login.refresh_token[:-1] + "!"):
+            assert (await service.try_refresh(token)).status_code == 401
+            sent = {"Authorization": f"Bearer {token}x"}
+            assert (await service.client.get("/user", headers=sent)).status_code == 401
+    assert spent == Spent()
