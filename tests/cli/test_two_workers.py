@@ -7,20 +7,32 @@ from contextlib import AsyncExitStack
 
 import httpx
 import pytest
-from tests.cli.running import PATIENCE, Running, free_port, running
+from tests.cli.running import PATIENCE, SECRET, Running, environment, free_port, running
 from tests.support.service import NEW_PASSWORD, PASSWORD, Login, Service, tokens_of
+from tests.support.stores import Urls
 
 # Whole programs are started here, which takes its time where much else is running.
 pytestmark = pytest.mark.timeout(180)
 
 
-@pytest.fixture
-def services(env, tmp_path) -> Iterator[tuple[Running, Running]]:
-    # Tokens name their issuer, so both are known under one URL.
+def settings_of(servers: Urls, **more: str) -> dict[str, str]:
+    # Tokens name their issuer, so all are known under one URL.
     # A busy machine is slow; what is tested here is not how soon an outage is told.
-    shared = env | {"AUTHSVC_PUBLIC_URL": "http://authsvc.test", "AUTHSVC_REDIS_TIMEOUT": "10s"}
-    two_workers = shared | {"AUTHSVC_PORT": str(free_port()), "AUTHSVC_WORKERS": "2"}
-    with running("serve", tmp_path, two_workers, shared | {"AUTHSVC_PORT": str(free_port())}) as both:
+    return environment(
+        secret_key=SECRET,
+        database_url=servers.database,
+        redis_url=servers.redis,
+        redis_timeout="10s",
+        public_url="http://authsvc.test",
+        port=str(free_port()),
+        **more,
+    )
+
+
+@pytest.fixture(scope="module")
+def services(servers, tmp_path_factory) -> Iterator[tuple[Running, Running]]:
+    two_workers, beside = settings_of(servers, workers="2"), settings_of(servers)
+    with running("serve", tmp_path_factory.mktemp("services"), two_workers, beside) as both:
         yield both
 
 
@@ -110,23 +122,27 @@ async def test_a_logout_amid_refreshes_is_final_in_every_process(clients):
         assert refused(await ask_everywhere(clients, ended))
 
 
-async def test_two_workers_finish_what_is_under_way_and_stop_in_order(services, clients):
+async def test_two_workers_finish_what_is_under_way_and_stop_in_order(servers, clients, tmp_path):
     await Service(clients[0]).sign_up("mary")
-    first, _ = services
+    with running("serve", tmp_path, settings_of(servers, workers="2")) as service:
+        await finish_a_login_while_stopping(service)
+        assert await asyncio.to_thread(service.process.wait, PATIENCE) == 0
+        assert service.said.count("Finished server process") == 2
+        assert "Traceback" not in service.said
+
+
+async def finish_a_login_while_stopping(service: Running) -> None:
     body = json.dumps({"username": "mary", "password": PASSWORD}).encode()
-    reader, writer = await asyncio.open_connection("127.0.0.1", httpx.URL(first.url).port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", httpx.URL(service.url).port)
     writer.write(
         b"POST /login HTTP/1.1\r\nHost: authsvc.test\r\nContent-Type: application/json\r\n"
         b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body)
     )
     assert await reader.readline() == b"HTTP/1.1 100 Continue\r\n"  # a worker reads the body now
-    first.process.terminate()
-    await asyncio.to_thread(first.wait_until_said, "Shutting down", 2)
+    service.process.terminate()
+    await asyncio.to_thread(service.wait_until_said, "Shutting down", 2)
     writer.write(body)
     answer = await reader.read()
     assert answer.lstrip().startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"access_token" in answer
     writer.close()
-    assert await asyncio.to_thread(first.process.wait, PATIENCE) == 0
-    assert first.said.count("Finished server process") == 2
-    assert "Traceback" not in first.said

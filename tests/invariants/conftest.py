@@ -1,6 +1,6 @@
 """How long to look for a counter-example: briefly with all other tests, at length on demand.
 
-    pytest tests/invariants --hypothesis-profile=thorough
+At length: ``pytest tests/invariants --hypothesis-profile=thorough``
 """
 
 from hypothesis import settings

@@ -108,7 +108,7 @@ class SessionMachine(RuleBasedStateMachine):
         return user
 
     @rule(user=users, disabled=st.booleans())
-    def let_in_or_keep_out(self, user: ModelUser, disabled: bool) -> None:
+    def let_in_or_keep_out(self, user: ModelUser, *, disabled: bool) -> None:
         if user.gone:
             return
         self.expect(None, self.flows.set_user_disabled(f"{user.name}-{self.suffix}", disabled=disabled))
@@ -117,7 +117,7 @@ class SessionMachine(RuleBasedStateMachine):
             self.model.end_all(user)
 
     @rule(session=sessions, sure=st.sampled_from([False, False, True]))
-    def delete_user(self, session: UUID, sure: bool) -> None:
+    def delete_user(self, session: UUID, *, sure: bool) -> None:
         if not sure:
             return
         user = self.model.sessions[session].user
@@ -127,7 +127,7 @@ class SessionMachine(RuleBasedStateMachine):
             self.model.end_all(user)
 
     @rule(session=sessions, right=st.booleans())
-    def change_password(self, session: UUID, right: bool) -> None:
+    def change_password(self, session: UUID, *, right: bool) -> None:
         user = self.model.sessions[session].user
         if (caller := self.caller(session)) is None:
             return
@@ -142,7 +142,10 @@ class SessionMachine(RuleBasedStateMachine):
     # Sessions begin
 
     @rule(target=sessions, user=users, right=st.sampled_from([True, True, True, False]))
-    def log_in(self, user: ModelUser, right: bool) -> Any:
+    def log_in_once(self, user: ModelUser, *, right: bool) -> Any:
+        return self.log_in(user, right=right)
+
+    def log_in(self, user: ModelUser, *, right: bool) -> Any:
         current, name = user.passwords[-1], f"{user.name}-{self.suffix}"
         password = current if right else next(each for each in PASSWORDS if each != current)
         refused: type[errors.AuthsvcError] | None = None
@@ -162,6 +165,17 @@ class SessionMachine(RuleBasedStateMachine):
         self.tokens[pair.session_id] = {}
         self.keep(pair, 1)
         return pair.session_id
+
+    @rule(target=sessions, user=users)
+    def log_in_from_everywhere(self, user: ModelUser) -> Any:
+        """Log in once more than there is room for: the oldest sessions end."""
+        if user.gone or user.disabled:
+            return multiple()
+        begun = []
+        for _ in range(LIFETIMES.max_per_user + 1):
+            begun.append(self.log_in(user, right=True))
+            self.every_session_is_as_the_model_says()
+        return multiple(*begun)
 
     # Tokens are presented
 
@@ -239,10 +253,10 @@ class SessionMachine(RuleBasedStateMachine):
     # Sessions end
 
     @rule(session=sessions, scope=st.sampled_from(Scope), by_refresh_token=st.booleans())
-    def log_out(self, session: UUID, scope: Scope, by_refresh_token: bool) -> None:
+    def log_out(self, session: UUID, scope: Scope, *, by_refresh_token: bool) -> None:
         user = self.model.sessions[session].user
         access, refresh = self.access(session), self.text(session, self.choose(session, "previous"))
-        tokens = (None, refresh) if by_refresh_token else (access, None)
+        tokens: tuple[str | None, str | None] = (None, refresh) if by_refresh_token else (access, None)
         again = scope is Scope.ALL and user.last_end_of_all_by == session and not user.gone
         allowed = scope is Scope.CURRENT or self.model.is_alive(session) or again
         self.expect(None if allowed else errors.SessionEnded, self.flows.log_out(*tokens, scope))
@@ -290,7 +304,7 @@ class SessionMachine(RuleBasedStateMachine):
         self.copy = self.world.run(self.time.copy()), dict(self.model.stored)
 
     @rule(noticed=st.booleans())
-    def fail_over(self, noticed: bool) -> None:
+    def fail_over(self, *, noticed: bool) -> None:
         """Lose what was written since the copy; ``noticed``: the replica is known to be another server."""
         if self.copy is None:
             return
@@ -304,11 +318,11 @@ class SessionMachine(RuleBasedStateMachine):
             self.doubted_until = self.clock() + self.world.settings.access_token_ttl
 
     @rule(session=sessions, scope=st.sampled_from(Scope), noticed=st.booleans())
-    def lose_a_log_out(self, session: UUID, scope: Scope, noticed: bool) -> None:
+    def lose_a_log_out(self, session: UUID, scope: Scope, *, noticed: bool) -> None:
         """Fail over before the replica heard of a log-out; then every client asks for more."""
         self.replicate()
-        self.log_out(session, scope, False)
-        self.fail_over(noticed)
+        self.log_out(session, scope, by_refresh_token=False)
+        self.fail_over(noticed=noticed)
         for each in self.model.sessions:
             self.present(each, self.choose(each, "current"))
 

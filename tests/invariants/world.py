@@ -1,7 +1,7 @@
 """The real service for tests that are not coroutines: its flows, its stores and an event loop of its own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,7 +28,7 @@ LIFETIMES = Lifetimes(
     absolute_ttl=timedelta(hours=5),
     grace=timedelta(seconds=10),
     max_replays=5,
-    max_per_user=4,
+    max_per_user=3,
 )
 
 
@@ -79,15 +79,15 @@ def open_world(settings: Settings, places: Urls | Path, folder: Path) -> Iterato
 
 async def _open(
     settings: Settings, places: Urls | Path, folder: Path
-) -> AsyncIterator[tuple[Database, RedisClient, Flows, SettableClock]]:
-    async with _open_database(places, folder) as database:
-        async with open_redis(places.redis if isinstance(places, Urls) else "") as redis:
-            clock = SettableClock()
-            flows = wire(settings, database, redis, clock)
-            await flows.maintain()
-            redis._met.add("the first server")  # a stand-in has no name of its own
-            yield database, redis, flows, clock
-            flows.hasher.close()
+) -> AsyncGenerator[tuple[Database, RedisClient, Flows, SettableClock], None]:
+    redis_url = places.redis if isinstance(places, Urls) else ""
+    async with _open_database(places, folder) as database, open_redis(redis_url) as redis:
+        clock = SettableClock()
+        flows = wire(settings, database, redis, clock)
+        await flows.maintain()
+        redis._met.add("the first server")  # a stand-in has no name of its own
+        yield database, redis, flows, clock
+        flows.hasher.close()
 
 
 @asynccontextmanager

@@ -54,7 +54,7 @@ async def main(rounds: int, seed: int) -> bool:
     operations = sum(map(len, history.operations.values())) + len(history.acts)
     print(  # noqa: T201  (a program)
         f"\n{rounds} rounds, {len(history.operations)} sessions, {operations} operations over two instances "
-        f"in {progress.seconds:.0f} s; seed {seed}\n"
+        f"in {progress.seconds:.0f} s, {history.put_off} put off (503); seed {seed}\n"
     )
     print(*verdicts, sep="\n")  # noqa: T201  (a program)
     return all(verdict.holds for verdict in verdicts)

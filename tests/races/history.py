@@ -73,6 +73,7 @@ class History:
     acts: list[Act] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)  # canonical name: rows in the database
     defects: list[str] = field(default_factory=list)  # answers that nobody should ever get
+    put_off: int = 0  # how often the service was too busy
 
     def note(self, operation: Operation) -> None:
         """Append an operation."""

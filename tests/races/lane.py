@@ -15,6 +15,7 @@ from tests.races.service import PREFIX, RunningService
 from authsvc.keyspace import Keyspace
 
 _KEYS = Keyspace(PREFIX)
+_NOT_NOW = 503  # an honest answer of a service that has too much to do
 serial = count()
 
 
@@ -190,9 +191,7 @@ class Lane:
             for instance in self.service.instances:
                 await self.look(held, instance)
             await self.read_stored(held)
-            for instance in self.service.instances:
-                await self.refresh(held, instance=instance)
-            await self.look(held)
+            await self.refresh(held)
         self.live = [held for held in self.live if held not in sessions or self._is_alive(held)]
 
     def _is_alive(self, held: Held) -> bool:
@@ -235,5 +234,7 @@ class Lane:
                 self._note(Kind.END, held, invoked, answer)
 
     def _look_for_defect(self, answer: Answer) -> None:
-        if answer.status >= 500:
+        if answer.status == _NOT_NOW:
+            self.history.put_off += 1
+        elif answer.status >= 500:
             self.history.defects.append(f"{answer.status} {answer.body[:200]!r}")

@@ -37,7 +37,7 @@ async def race(
             group.create_task(run(lane))
     statement = select(users.c.username_key, func.count()).group_by(users.c.username_key)
     async with service.database.read() as connection:
-        history.rows = {name: number for name, number in (await connection.execute(statement)).all()}
+        history.rows = {row[0]: row[1] for row in (await connection.execute(statement)).all()}
     return history, await asyncio.to_thread(judge, history, limit=ATTEMPTS)
 
 

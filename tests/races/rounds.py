@@ -15,7 +15,7 @@ async def refresh_at_once(lane: Lane) -> None:
     tabs = [
         lane.refresh(held, newest, instance)
         for instance in lane.service.instances
-        for _ in range(lane.random.randint(1, 4))
+        for _ in range(lane.random.randint(1, 3))
     ]
     await asyncio.gather(*tabs, lane.forge(held), lane.look(held))
     await lane.read_stored(held)
@@ -35,7 +35,7 @@ async def refresh_and_log_out(lane: Lane) -> None:
 
 async def look_and_log_out(lane: Lane) -> None:
     held = await lane.session()
-    await _at_once(lane, *(lane.look(held) for _ in range(5)), lane.log_out(held))
+    await _at_once(lane, *(lane.look(held) for _ in range(3)), lane.log_out(held))
     await lane.probe(held)
 
 
@@ -138,14 +138,14 @@ async def guess_passwords(lane: Lane) -> None:
 Race = Callable[[Lane], Awaitable[None]]
 
 WEIGHTS: dict[Race, int] = {
-    refresh_at_once: 400,
-    refresh_and_log_out: 150,
-    look_and_log_out: 120,
-    lose_a_reply: 120,
-    steal: 60,
-    refresh_and_end_the_others: 40,
-    refresh_and_end_all: 40,
-    log_in_and_end_all: 40,
+    refresh_at_once: 580,
+    refresh_and_log_out: 100,
+    look_and_log_out: 80,
+    lose_a_reply: 80,
+    steal: 40,
+    refresh_and_end_the_others: 30,
+    refresh_and_end_all: 30,
+    log_in_and_end_all: 30,
     refresh_and_change_password: 10,
     refresh_and_disable: 10,
     refresh_and_delete: 10,

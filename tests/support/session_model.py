@@ -84,11 +84,7 @@ class SessionModel:
             self.stored[session_id] = Stored(generation + 1, now, deadline)
             return Answer.ROTATED
         in_grace = now - stored.rotated_at < self.lifetimes.grace
-        if (
-            generation == stored.generation - 1
-            and in_grace
-            and stored.replays < self.lifetimes.max_replays
-        ):
+        if generation == stored.generation - 1 and in_grace and stored.replays < self.lifetimes.max_replays:
             self.stored[session_id] = replace(stored, replays=stored.replays + 1)
             return Answer.REPLAYED
         self.end(session_id)

@@ -39,7 +39,8 @@ async def test_ensuring_twice_makes_one_key(store: SigningKeyStore):
 
 
 async def test_ten_instances_that_start_at_once_make_one_key(database: Database, cipher: KeyCipher):
-    instances = [Database(database.engine.url.render_as_string(hide_password=False)) for _ in range(10)]
+    url = database.engine.url.render_as_string(hide_password=False)
+    instances = [await asyncio.to_thread(Database, url) for _ in range(10)]
     stores = [SigningKeyStore(instance, cipher) for instance in instances]
     try:
         added = await asyncio.gather(*(store.ensure("EdDSA", START, LEAD) for store in stores))

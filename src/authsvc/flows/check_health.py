@@ -66,12 +66,25 @@ class CheckHealth:
         return Health(dict(zip(self.probes, states, strict=True)))
 
     async def _ask(self, name: str, probe: Probe) -> str:
+        asked = asyncio.ensure_future(probe())
+        # Whoever is late goes on by itself, and ends by deadlines of its own: a connection that is torn
+        # away while it is being made might never be given back.
+        await asyncio.wait([asked], timeout=self.timeout.total_seconds())
+        if not asked.done():
+            asked.add_done_callback(_forget)
+            _log.warning("dependency_down", dependency=name, cause="TimeoutError")
+            return "down"
         try:
-            async with asyncio.timeout(self.timeout.total_seconds()):
-                state = await probe()
-        except (Outage, TimeoutError) as error:
-            _log.warning("dependency_down", dependency=name, cause=type(error.__cause__ or error).__name__)
+            state = asked.result()
+        except Outage as outage:
+            _log.warning("dependency_down", dependency=name, cause=type(outage.__cause__).__name__)
             return "down"
         if state != "ok":
-            _log.warning("dependency_unfit", dependency=name, state=state, advice=ADVICE[state])
+            _log.warning("dependency_unfit", dependency=name, state=state, advice=ADVICE.get(state))
         return state
+
+
+def _forget(late: "asyncio.Future[str]") -> None:
+    """Look at how it ended, so that nobody complains that nobody did."""
+    if not late.cancelled():
+        late.exception()

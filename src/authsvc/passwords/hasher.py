@@ -97,13 +97,14 @@ class PasswordHasher:
         return await self._queue.run(self._verify, password_hash, password)
 
     def needs_rehash(self, password_hash: str) -> bool:
-        """Whether it costs less than this hasher's profile asks for, or is no hash at all.
+        """Whether it costs less than this hasher's profile asks for, or far more, or is no hash at all.
 
         A costlier one stays: instances with two profiles, as during an update, would else undo each other.
         """
         stored, wanted = _read(password_hash), self._parameters
         return (
             stored is None
+            or not self._profile.affords(stored)
             or stored.memory_cost < wanted.memory_cost
             or stored.time_cost < wanted.time_cost
             or stored.salt_len < wanted.salt_len
