@@ -1,9 +1,9 @@
 /* Ending: two sessions of one user. The owner's browser ends sessions while it refreshes; a phone logs in, and may
  * end sessions itself at the same moment; Redis may fail over (-DFAILOVER).
  *
- * Bounds: 1 period and a second one, 2 refreshes of the browser, 1 of the phone, 1 end each (of one, of the
- * others, of all), asked for again once if its answer is lost, 1 login (as often as it is told to prove the
- * password again), 1 failover to a copy of any age.
+ * Bounds: 2 periods; 2 refreshes of the browser (1 with a failover), 1 of the phone; 1 end by each, the owner's of
+ * all asked for again once if its answer is lost; 1 login, as often as the password must be proven again; 1 failover
+ * to a copy of any age.
  */
 #define PERIODS 1
 #ifdef FAILOVER

@@ -1,8 +1,8 @@
 /* Rotation: one session, whose token two tabs share. Answers are lost; a thief copies the token; the owner may
  * log out; Redis may fail over (-DFAILOVER).
  *
- * Bounds: 3 periods and what comes after them, 2 lost answers, 1 theft, 2 uses of what was stolen, 1 log-out,
- * 1 failover to a copy of any age.
+ * Bounds: 3 periods and what comes after the deadline, 2 lost answers, 1 theft, 2 uses of what was stolen,
+ * 1 log-out. With a failover, to a copy of any age: 2 periods and 1 lost answer.
  */
 #ifdef FAILOVER
 #define PERIODS 1
@@ -19,7 +19,8 @@ byte got_at = 255;     /* and the period in which it got it: the first one is du
 bool signed_out;       /* the browser was refused and has thrown it away */
 byte losses;
 
-/* A tab refreshes once a period, and again, with the same token, until it is answered. */
+/* A tab refreshes once a period, and again, with the same token, until it is answered. One tab also asks for the
+ * user; what the other would be answered is the same. */
 proctype Tab(mtype me) {
   REQUEST; byte token; bool again;
   do

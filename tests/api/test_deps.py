@@ -34,7 +34,7 @@ async def test_the_peer_counts_and_not_what_it_says_of_itself(app):
 
 @pytest.mark.usefixtures("stores")
 async def test_a_peer_without_an_address_is_unknown():
-    scope = {"type": "http", "client": None, "headers": []}
+    scope: dict[str, object] = {"type": "http", "client": None, "headers": []}
     assert await client_of(Request(scope)) == Client("unknown", "")
 
 

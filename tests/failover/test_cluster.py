@@ -38,7 +38,7 @@ async def pair_of(cluster: Cluster, slot: int) -> tuple[Node, Node]:
     """Return the primary that serves ``slot``, and its replica."""
     primary = await cluster.owner(slot)
     replica = cluster.nodes[cluster.nodes.index(primary) + 3]
-    await eventually(lambda: replica.follows(primary))
+    await eventually(replica.follows, primary)
     return primary, replica
 
 
@@ -73,7 +73,7 @@ async def test_a_killed_primary_means_503_and_then_everything_goes_on(service, c
         seen.add((await service.user(login)).status_code)
         assert (await service.user(gone)).status_code in {401, 503}
     assert seen <= {200, 503}
-    await eventually(lambda: answers(service, login))
+    await eventually(answers, service, login)
     assert not await service.is_alive(gone)
     assert await service.is_alive(login)
 
@@ -113,8 +113,8 @@ async def test_a_log_out_that_a_failover_undoes_in_redis_stays_a_log_out(service
     assert (await service.user(ends)).status_code == 401
     await primary.kill()
     replica.send(signal.SIGCONT)
-    await eventually(lambda: serves(cluster, slot, replica))
-    await eventually(lambda: answers(service, stays))
+    await eventually(serves, cluster, slot, replica)
+    await eventually(answers, service, stays)
     assert await replica.ask("KEYS", f"*session:{ends.session_id.hex}"), (
         "the ended session was meant to return"
     )

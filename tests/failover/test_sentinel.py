@@ -5,7 +5,7 @@ import signal
 import time
 
 import pytest
-from tests.support.service import code_of
+from tests.support.service import Login, Service, code_of
 from tests.support.valkeys import eventually, start_sentinels
 
 pytestmark = pytest.mark.timeout(120)
@@ -23,7 +23,7 @@ async def service(open_service, sentinels):
         yield opened
 
 
-async def answers(service, login) -> bool:
+async def answers(service: Service, login: Login) -> bool:
     return (await service.user(login)).status_code == 200
 
 
@@ -44,7 +44,7 @@ async def test_a_killed_primary_means_503_and_then_everything_goes_on(service, s
         seen.add((await service.user(login)).status_code)
         assert (await service.user(gone)).status_code in {401, 503}
     assert seen <= {200, 503}
-    await eventually(lambda: answers(service, login))
+    await eventually(answers, service, login)
     assert not await service.is_alive(gone)
     assert await service.is_alive(login)
 
@@ -56,8 +56,8 @@ async def test_a_paused_primary_means_503_and_then_everything_goes_on(service, s
     stalled = await service.user(login)
     assert code_of(stalled) == "service_unavailable"
     assert "retry-after" in stalled.headers
-    await eventually(lambda: sentinels.has_moved_from(primary))
-    await eventually(lambda: answers(service, login))
+    await eventually(sentinels.has_moved_from, primary)
+    await eventually(answers, service, login)
     assert await service.is_alive(login)
 
 
@@ -73,8 +73,8 @@ async def test_a_log_out_that_a_failover_undoes_in_redis_stays_a_log_out(service
     assert (await service.user(ends)).status_code == 401
     await primary.kill()
     await replica.ask("REPLICAOF", "NO", "ONE")
-    await eventually(lambda: sentinels.has_moved_from(primary))
-    await eventually(lambda: answers(service, stays))
+    await eventually(sentinels.has_moved_from, primary)
+    await eventually(answers, service, stays)
     key = (await replica.ask("KEYS", f"*session:{ends.session_id.hex}")) or []
     assert key, "the failover was meant to bring the ended session back"
     assert (await service.user(ends)).status_code == 401
@@ -88,8 +88,8 @@ async def test_recovery_takes_less_than_five_seconds_after_the_new_primary_is_th
     login = await service.sign_up()
     primary, _ = await sentinels.pair()
     await primary.kill()
-    await eventually(lambda: sentinels.has_moved_from(primary))
+    await eventually(sentinels.has_moved_from, primary)
     promoted = time.monotonic()
     async with asyncio.timeout(5):
-        await eventually(lambda: answers(service, login))
+        await eventually(answers, service, login)
     assert time.monotonic() - promoted < 5

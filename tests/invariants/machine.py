@@ -128,6 +128,7 @@ class SessionMachine(RuleBasedStateMachine):
 
     @rule(session=sessions, right=st.booleans())
     def change_password(self, session: UUID, *, right: bool) -> None:
+        session = self.lively(session)
         user = self.model.sessions[session].user
         if (caller := self.caller(session)) is None:
             return
@@ -186,6 +187,7 @@ class SessionMachine(RuleBasedStateMachine):
     @rule(session=sessions, times=st.integers(1, 3))
     def refresh_at_the_last_moment(self, session: UUID, times: int) -> None:
         """Stay signed in for as long as it goes."""
+        session = self.lively(session)
         for _ in range(times):
             self.wait_for(session, "idle", -2)
             self.present(session, self.choose(session, "current"))
@@ -202,6 +204,7 @@ class SessionMachine(RuleBasedStateMachine):
 
     @rule(session=sessions, wait=st.sampled_from([0, 5, 8, 12]))
     def lose_the_reply_and_ask_again(self, session: UUID, wait: int) -> None:
+        session = self.lively(session)
         generation = self.choose(session, "current")
         first = self.model.present(session, generation)
         [lost] = self.attempt(self.flows.refresh(self.text(session, generation)))
@@ -214,6 +217,7 @@ class SessionMachine(RuleBasedStateMachine):
     @rule(session=sessions)
     def forge(self, session: UUID) -> None:
         """Try every way to make a token; what follows must find nothing changed (S5, S7)."""
+        session = self.lively(session)
         signer = self.flows.refresh.refresh_tokens
         text = self.text(session, self.choose(session, "current"))
         real = signer.verify(text)
@@ -232,6 +236,7 @@ class SessionMachine(RuleBasedStateMachine):
 
     @rule(target=stolen, session=sessions, which=st.sampled_from(["current", "previous"]))
     def steal(self, session: UUID, which: str) -> tuple[UUID, int]:
+        session = self.lively(session)
         return session, self.choose(session, which)
 
     @rule(loot=stolen)
@@ -317,11 +322,22 @@ class SessionMachine(RuleBasedStateMachine):
             self.world.meet_another_server()
             self.doubted_until = self.clock() + self.world.settings.access_token_ttl
 
-    @rule(session=sessions, scope=st.sampled_from(Scope), noticed=st.booleans())
-    def lose_a_log_out(self, session: UUID, scope: Scope, *, noticed: bool) -> None:
-        """Fail over before the replica heard of a log-out; then every client asks for more."""
+    @rule(
+        session=sessions,
+        how=st.sampled_from(["current", "others", "all", "reuse"]),
+        noticed=st.booleans(),
+    )
+    def lose_an_end(self, session: UUID, *, how: str, noticed: bool) -> None:
+        """Fail over before the replica heard that sessions ended; then every client asks for more."""
+        session = self.lively(session)
+        if how == "reuse":
+            self.present(session, self.choose(session, "current"))
+            self.present(session, self.choose(session, "current"))
         self.replicate()
-        self.log_out(session, scope, by_refresh_token=False)
+        if how == "reuse":
+            self.present(session, self.choose(session, "older"))
+        else:
+            self.log_out(session, Scope(how), by_refresh_token=False)
         self.fail_over(noticed=noticed)
         for each in self.model.sessions:
             self.present(each, self.choose(each, "current"))
@@ -370,6 +386,12 @@ class SessionMachine(RuleBasedStateMachine):
         assert abs(self.time.moment(fields[b"i"]) - stored.idle_deadline) < MARGIN, "S6"
 
     # How it is done
+
+    def lively(self, session: UUID) -> UUID:
+        """Return a live session if there is one: this one, or the youngest."""
+        if self.model.is_alive(session):
+            return session
+        return next((each for each in reversed(self.model.sessions) if self.model.is_alive(each)), session)
 
     def advance(self, by: timedelta) -> None:
         """Let time pass, a little more where a deadline would be too near to tell."""

@@ -28,7 +28,7 @@ from authsvc.wiring import Flows
 
 LIFE = timedelta(minutes=30)
 PERIOD = LIFE / 3 + timedelta(seconds=5)
-"""Longer than the grace window and than an access token lives; the third one is past the absolute deadline."""
+"""Longer than the grace window and an access token; after three of them the absolute deadline is past."""
 
 CLIENT = Client("203.0.113.7", "curl/8")
 BROWSER = {"tab1", "tab2", "thief", "owner"}
@@ -84,6 +84,8 @@ class Replay:
         self._calls = 0
         self._proven_at = 0
         self._raised_at = 0
+        self._raised_by: dict[str, int] = {}
+        self._acknowledged_at = 0
         self._advanced: list[tuple[UUID, int]] = []
         self._successors: dict[str, str] = {}
         self._copy: ReplicaCopy | None = None
@@ -177,6 +179,7 @@ class Replay:
 
     async def log_out_raises_the_epoch(self, actor: str) -> None:
         await self._pending[actor].request.one_step()
+        self._raised_by[actor] = self._raised_at
         for held in self._ended_by(actor):
             held.ended = True
 
@@ -187,7 +190,8 @@ class Replay:
             self._session(actor).acknowledged = True
         if scope != "current":
             for held in self._ended_by(actor):
-                held.ended = held.acknowledged = True
+                held.acknowledged = True
+            self._acknowledged_at = max(self._acknowledged_at, self._raised_by[actor])
             if pending.late:
                 self.broken.add("S1")
 
@@ -244,14 +248,23 @@ class Replay:
             self._advanced.append(advanced)
 
     def _started(self, pair: TokenPair) -> Held:
+        is_ended = self._proven_at < self._acknowledged_at
         return Held(
-            pair.session_id, pair.access_token, self._clock(), self._proven_at, {1: pair.refresh_token}
+            id=pair.session_id,
+            access_token=pair.access_token,
+            started_at=self._clock(),
+            proven_at=self._proven_at,
+            generations={1: pair.refresh_token},
+            ended=is_ended,
+            acknowledged=is_ended,
         )
 
     def _ended_by(self, actor: str) -> list[Held]:
         mine = self._session(actor)
         return [
-            held for held in self._sessions.values() if held is not mine and held.proven_at < self._raised_at
+            held
+            for held in self._sessions.values()
+            if held is not mine and held.proven_at < self._raised_by[actor]
         ]
 
     def _generation_of(self, pair: TokenPair) -> int:

@@ -16,6 +16,7 @@ from authsvc.keyspace import Keyspace
 
 _KEYS = Keyspace(PREFIX)
 _NOT_NOW = 503  # an honest answer of a service that has too much to do
+_PATIENCE = 10
 serial = count()
 
 
@@ -57,6 +58,8 @@ class Lane:
         names = [self.name, self.name.upper()]
         answers = await asyncio.gather(*(self._register(name) for name in names))
         made = [answer for answer in answers if answer.status == 201]
+        if not made:
+            raise RuntimeError(f"nobody could register: {[answer.status for answer in answers]}")
         self.user_id = made[0].fields["id"]
         self.history.acts.append(Act(Deed.SET_PASSWORD, self.name, 0, 0, 204, digest(self.password)))
 
@@ -79,11 +82,11 @@ class Lane:
         return held
 
     async def session(self) -> Held:
-        """Return a new session."""
-        held = await self.log_in()
-        if held is None:
-            raise RuntimeError("a login with the right password was refused")
-        return held
+        """Return a new session, as soon as the service has time for it."""
+        for _ in range(_PATIENCE):
+            if (held := await self.log_in()) is not None:
+                return held
+        raise RuntimeError("logins with the right password are refused")
 
     async def guess(self) -> None:
         """Try a password that is wrong."""

@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -49,13 +50,14 @@ class Node:
     async def answers(self) -> bool:
         return await self.ask("PING") is not None
 
-    async def ask(self, *command: str | int | bytes) -> object:
+    async def ask(self, *command: str | int | bytes) -> Any:
         """Send one command; None if the node does not answer."""
         client = Redis(
             port=self.port, socket_timeout=1, retry=Retry(NoBackoff(), 0), maint_notifications_config=_QUIET
         )
         try:
-            return await client.execute_command(*command)
+            send: Callable[..., Awaitable[Any]] = client.execute_command
+            return await send(*command)
         except (RedisError, OSError):
             return None
         finally:
@@ -110,7 +112,7 @@ class Sentinels:
         """Return the primary, and the replica once it has everything that the primary has."""
         primary = await self.primary()
         [replica] = [node for node in self.nodes if node is not primary]
-        await eventually(lambda: replica.follows(primary))
+        await eventually(replica.follows, primary)
         return primary, replica
 
     async def has_moved_from(self, node: Node) -> bool:
@@ -166,9 +168,9 @@ async def start_sentinels(folder: Path) -> AsyncIterator[Sentinels]:
     ]
     sentinels = [Node(folder / str(port), port, sentinel=True, lines=watch) for port in ports[2:]]
     async with _running([primary, replica, *sentinels]):
-        await eventually(lambda: replica.follows(primary))
+        await eventually(replica.follows, primary)
         for sentinel in sentinels:
-            await eventually(lambda sentinel=sentinel: _sees_all(sentinel))
+            await eventually(_sees_all, sentinel)
         yield Sentinels([primary, replica], sentinels)
 
 
@@ -188,16 +190,16 @@ async def start_cluster(folder: Path) -> AsyncIterator[Cluster]:
         await eventually(cluster.is_whole)
         for replica, primary in zip(nodes[3:], nodes[:3], strict=True):
             primary_id = await cluster.id_of(primary)
-            await eventually(lambda r=replica, p=primary_id: _replicates(r, p))
+            await eventually(_replicates, replica, primary_id)
         for replica, primary in zip(nodes[3:], nodes[:3], strict=True):
-            await eventually(lambda r=replica, p=primary: r.follows(p))
+            await eventually(replica.follows, primary)
         yield cluster
 
 
-async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
-    """Return once ``holds()`` is true; fail if that takes too long."""
+async def eventually(holds: Callable[..., Awaitable[bool]], *of: Any) -> None:
+    """Return once ``holds(*of)`` is true; fail if that takes too long."""
     async with asyncio.timeout(_PATIENCE):
-        while not await holds():  # noqa: ASYNC110  (another process has no event to wait for)
+        while not await holds(*of):  # noqa: ASYNC110  (another process has no event to wait for)
             await asyncio.sleep(0.02)
 
 
