@@ -20,7 +20,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup dev test check lock up down clean anew
+.PHONY: help setup dev test check model races lock up down clean anew
 
 help: ## Show this help
 	@echo 'authsvc: a self-hosted authentication service.'
@@ -44,13 +44,20 @@ dev: $(RUN) ## Start the service with its own PostgreSQL and Valkey; Ctrl-C stop
 test: $(TEST) ## Run all tests and measure the coverage
 	$(BIN)/python -m pytest $(WORKERS) $(COVERAGE) $(ARGS)
 
-check: $(TEST) ## Check style, types, import rules and the lock files
+check: $(TEST) ## Check style, types, import rules, the lock files and what scripts generate
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	@if grep -n '://' $(LOCKS)/*.lock; then echo 'A lock file names an address. Please run: make lock' >&2; exit 1; fi
 	$(BIN)/python scripts/build_common_passwords.py --check
+	$(BIN)/python scripts/write_openapi.py --check
+
+model: ## Check the formal model of sessions, and that its broken variants are caught (needs spin and cc)
+	@python3 scripts/model.py
+
+races: $(TEST) ## Race the real thing on two processes, 10 000 rounds, and check the history
+	$(BIN)/python -m tests.races
 
 lock: ## Renew the lock files from pyproject.toml (UPGRADE=1: to the newest versions)
 	@sh scripts/lock.sh

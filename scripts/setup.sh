@@ -49,7 +49,7 @@ make_venv() {
 }
 
 # Only forbiddenfruit is built here, with the pinned tools: it is published as source only.
-# No bytecode is compiled: Python compiles what it imports, which is far less than all.
+# Bytecode is compiled at the end, for what is imported, which is far less than all.
 install_with_uv() {
     uv pip install --quiet --python "$venv/bin/python" --no-build-isolation "$@"
 }
@@ -80,3 +80,8 @@ if ! "install_with_$tool" --require-hashes --only-binary=:all: --no-binary=forbi
     ! "install_with_$tool" --no-deps -e .; then
     stop "Installing $lock with $tool failed. If no reason is given above, see whether the package index can be reached."
 fi
+
+# Even where PYTHONDONTWRITEBYTECODE is set: without bytecode every start would take seconds longer.
+env -u PYTHONDONTWRITEBYTECODE "$venv/bin/python" -c '
+import authsvc.cli.dev, uvicorn.lifespan.on, uvicorn.protocols.http.httptools_impl
+import sqlalchemy.dialects.postgresql.asyncpg'

@@ -11,6 +11,7 @@ from tests.support.service import Service, code_of
 from tests.support.stores import Urls
 
 from authsvc.app import create_app
+from authsvc.kit.redis import RedisClient
 from authsvc.settings import Settings
 
 # Whole programs are started here, which takes its time where much else is running.
@@ -95,7 +96,7 @@ def test_migrating_is_told_once_and_then_there_is_nothing_to_do(tmp_path):
 def test_an_outage_is_told_in_a_sentence_that_names_the_setting_and_no_password(servers, tmp_path):
     nowhere = "postgresql+asyncpg://ada:canary-7d1f@127.0.0.1:1/authsvc"
     env = environment(secret_key=SECRET, database_url=nowhere, redis_url=servers.redis)
-    for words in (("migrate",), ("users", "disable", "ada"), ("keys", "rotate")):
+    for words in (("migrate",), ("users", "disable", "ada")):
         said = told(authsvc(*words, where=tmp_path, env=env))
         assert said.startswith("The server of AUTHSVC_DATABASE_URL cannot be used: ")
         assert "canary" not in said
@@ -111,3 +112,32 @@ async def test_a_disabling_that_redis_did_not_hear_of_is_told(service, servers, 
     said = told(authsvc("users", "disable", "mary", where=tmp_path, env=env))
     assert said.startswith("The server of AUTHSVC_REDIS_URL cannot be used: ")
     assert "canary" not in said
+
+
+async def test_the_doctor_finds_a_sound_installation_sound(service, env, tmp_path):
+    examined = authsvc("doctor", where=tmp_path, env=env)
+    assert examined.returncode == 0, examined
+    states = [line.split()[:-1] + line.split()[-1:] for line in examined.stdout.splitlines()]
+    assert [words[-1] for words in states] == ["ok", "ok", "ok"]
+
+
+# A112
+async def test_the_doctor_says_what_to_do_about_a_redis_that_evicts(service, env, servers, tmp_path):
+    redis = RedisClient.connect(servers.redis, timeout=5, max_connections=1)
+    await redis.execute("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    examined = authsvc("doctor", where=tmp_path, env=env)
+    await redis.execute("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    await redis.close()
+    assert examined.returncode == 1
+    assert "unsafe_store_policy" in examined.stdout
+    assert "noeviction" in examined.stdout
+
+
+def test_the_doctor_survives_what_it_finds(env, tmp_path):
+    nowhere = env | {
+        "AUTHSVC_DATABASE_URL": "postgresql+asyncpg://a:b@127.0.0.1:1/c",
+        "AUTHSVC_REDIS_URL": "redis://127.0.0.1:1",
+    }
+    examined = authsvc("doctor", where=tmp_path, env=nowhere)
+    assert (examined.returncode, examined.stderr) == (1, "")
+    assert examined.stdout.count(" down ") == 3

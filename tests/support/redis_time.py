@@ -1,6 +1,8 @@
 """Scripts read the time of the server, which cannot be set; so what is stored is moved instead."""
 
+import asyncio
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -73,12 +75,10 @@ class RedisTime:
         """Return when a time in Redis is, by the clock."""
         return datetime.fromtimestamp((int(stored) + (self._offset or 0)) / 1000, UTC)
 
-    async def session(self, user_id: UUID, session_id: UUID) -> dict[bytes, bytes]:
-        """Return the fields of a session; empty if there is none."""
-        fields: dict[bytes, bytes] = await self._redis.execute(
-            "HGETALL", self._keys.session(user_id, session_id)
-        )
-        return fields
+    async def sessions(self, ids: Sequence[tuple[UUID, UUID]]) -> list[dict[bytes, bytes]]:
+        """Return the fields of sessions, given by user and session; empty where there is none."""
+        names = [self._keys.session(user_id, session_id) for user_id, session_id in ids]
+        return await asyncio.gather(*(self._redis.execute("HGETALL", name) for name in names))
 
     async def index(self, user_id: UUID) -> list[bytes]:
         """Return the ids in the user's index."""
@@ -91,10 +91,9 @@ class RedisTime:
         sessions: dict[UUID, dict[bytes, dict[bytes, bytes]]] = {}
         epochs = {}
         for user_id in self.users:
-            sessions[user_id] = {}
-            for id_ in await self.index(user_id):
-                if fields := await self.session(user_id, UUID(hex=id_.decode())):
-                    sessions[user_id][id_] = fields
+            ids = await self.index(user_id)
+            found = await self.sessions([(user_id, UUID(hex=id_.decode())) for id_ in ids])
+            sessions[user_id] = {id_: fields for id_, fields in zip(ids, found, strict=True) if fields}
             key = self._keys.epoch(user_id)
             if (epoch := await self._redis.execute("GET", key)) is not None:
                 epochs[user_id] = (epoch, await self._redis.execute("PTTL", key))

@@ -85,6 +85,20 @@ def migrate() -> None:
 
 
 @app.command()
+def doctor() -> None:
+    """Say what the service depends on, whether it is fit, and what to do where it is not.
+
+    Ends with 1 if anything is wrong.
+    """
+    from authsvc.cli.doctor import examine
+
+    report, all_is_well = examine()
+    typer.echo(report)
+    if not all_is_well:
+        raise typer.Exit(1)
+
+
+@app.command()
 def settings() -> None:
     """List all settings, as a Markdown table."""
     from authsvc.cli.operate import settings_table
