@@ -13,10 +13,8 @@ from authsvc.kit.redis import RedisClient
 from authsvc.sessions.server_check import check_server
 
 
-@pytest.fixture(scope="session", params=["real"])
-def stores(request: pytest.FixtureRequest) -> str:
-    """A stand-in has no configuration to get wrong."""
-    return str(request.param)
+# A stand-in has no configuration to get wrong.
+pytestmark = pytest.mark.parametrize("stores", ["real"], indirect=True)
 
 
 async def test_the_server_as_it_should_be_is_fit(redis):
@@ -70,17 +68,17 @@ async def redis_that_says(version: str) -> AsyncIterator[RedisClient]:
 @pytest.mark.parametrize(
     ("version", "state"), [("6.0.16", "too_old"), ("5.0", "too_old"), ("6.2.0", "ok"), ("10.1.2", "ok")]
 )
-async def test_an_old_server_is_unfit(version, state):
+async def test_an_old_server_is_unfit(stores, version, state):
     async with redis_that_says(version) as client:
         assert await check_server(client) == state
 
 
-async def test_a_server_that_is_not_there_is_an_outage():
+async def test_a_server_that_is_not_there_is_an_outage(stores):
     nobody = RedisClient.connect("redis://127.0.0.1:1", timeout=1, max_connections=1)
     with pytest.raises(Outage):
         await check_server(nobody)
     await nobody.close()
 
 
-def test_there_is_advice_for_every_state():
+def test_there_is_advice_for_every_state(stores):
     assert set(ADVICE) == {"down", "schema_outdated", "too_old", "unsafe_store_policy", "no_scripts"}

@@ -15,12 +15,6 @@ from authsvc.settings import Settings
 Open = Callable[[str], AbstractAsyncContextManager[Service]]
 
 
-@pytest.fixture(scope="session", params=["stand-ins"])
-def stores(request: pytest.FixtureRequest) -> str:
-    """These tests bring their own Redis; the database stands aside."""
-    return str(request.param)
-
-
 @pytest.fixture
 def open_service(settings: Settings, places: Path, tmp_path: Path) -> Open:
     """Return a way to open the service on a given Redis."""

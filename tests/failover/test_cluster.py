@@ -10,7 +10,8 @@ from tests.support.valkeys import Cluster, Node, eventually, start_cluster
 
 from authsvc.keyspace import Keyspace
 
-pytestmark = pytest.mark.timeout(120)
+# They bring a Redis of their own; the database stands aside.
+pytestmark = [pytest.mark.timeout(120), pytest.mark.parametrize("stores", ["stand-ins"], indirect=True)]
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import pytest
 from tests.support.service import Login, Service, code_of
 from tests.support.valkeys import eventually, start_sentinels
 
-pytestmark = pytest.mark.timeout(120)
+# They bring a Redis of their own; the database stands aside.
+pytestmark = [pytest.mark.timeout(120), pytest.mark.parametrize("stores", ["stand-ins"], indirect=True)]
 
 
 @pytest.fixture

@@ -271,7 +271,8 @@ class Replay:
         return self._flows.refresh.refresh_tokens.verify(pair.refresh_token).generation
 
     async def _stored(self, session: Held) -> dict[bytes, bytes]:
-        return await self._time.session(self._time.users[0], session.id)
+        [fields] = await self._time.sessions([(self._time.users[0], session.id)])
+        return fields
 
     async def _watch_generations(self) -> None:
         for session in self._sessions.values():

@@ -86,9 +86,9 @@ def migrate() -> None:
 
 @app.command()
 def doctor() -> None:
-    """Say what the service depends on, whether it is fit, and what to do where it is not.
+    """Say what is wrong here, and what to do about it.
 
-    Ends with 1 if anything is wrong.
+    Asks everything that the service depends on, as /readyz does. Ends with 1 if anything is wrong.
     """
     from authsvc.cli.doctor import examine
 
