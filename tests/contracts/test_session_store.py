@@ -146,10 +146,16 @@ async def test_another_secret_changes_nothing(store):
     assert await rotated(store, token) == token.at_generation(2)
 
 
-async def test_an_older_epoch_than_required_is_refused_and_changes_nothing(store):
+async def test_an_epoch_that_is_high_enough_is_accepted(store):
+    token = await start(store, uuid4(), epoch=4)
+    assert isinstance(await store.rotate(token, required_epoch=4), Rotation)
+
+
+async def test_an_older_epoch_than_required_ends_the_session_for_everybody(store):
     token = await start(store, uuid4(), epoch=4)
     assert await store.rotate(token, required_epoch=5) is Refusal.ENDED
-    assert isinstance(await store.rotate(token, required_epoch=4), Rotation)
+    assert not await is_alive(store, token)
+    assert await store.list(token.user_id) == []
 
 
 async def test_rotation_never_creates_a_session(store):

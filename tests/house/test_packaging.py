@@ -224,7 +224,19 @@ def test_make_without_a_target_tells_every_target() -> None:
         check=True,
     ).stdout
     listed = re.findall(r"^  ([a-z]+) +\S", told, re.MULTILINE)
-    assert listed == ["help", "setup", "dev", "test", "check", "model", "races", "lock", "up", "down", "clean"]
+    assert listed == [
+        "help",
+        "setup",
+        "dev",
+        "test",
+        "check",
+        "model",
+        "races",
+        "lock",
+        "up",
+        "down",
+        "clean",
+    ]
 
 
 def test_setup_without_python_says_what_is_missing(tmp_path: Path) -> None:

@@ -271,6 +271,8 @@ class SessionMachine(RuleBasedStateMachine):
         elif allowed and not again:
             keep = session if scope is Scope.OTHERS else None
             self.model.end_all(user, keep=keep, by=None if keep else session)
+            if scope is Scope.ALL:  # as a client does whose answer was lost
+                self.expect(None, self.flows.log_out(access, None, scope))
 
     @rule(session=sessions, other=sessions)
     def end_by_id(self, session: UUID, other: UUID) -> None:

@@ -145,8 +145,12 @@ def _refresh(state: int, generation: int) -> tuple[int, bool]:
 
 
 def _check_ends(operations: Sequence[Operation], verdict: Verdict) -> None:
+    began = max((each.ended for each in operations if each.kind is Kind.START), default=0)
     acknowledged = [
-        each.ended for each in operations if each.kind is Kind.END and each.outcome is Outcome.DONE
+        each.ended
+        for each in operations
+        # An end beside the login may have come first, and then it ended nothing.
+        if each.kind is Kind.END and each.outcome is Outcome.DONE and each.invoked > began
     ]
     if acknowledged:
         for each in operations:

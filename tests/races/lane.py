@@ -43,6 +43,7 @@ class Lane:
         self.random = random.Random(seed)  # noqa: S311  (chooses races, not secrets)
         self.name = self.user_id = self.password = ""
         self.live: list[Held] = []  # the sessions that nobody has ended
+        self._ends_of_all: list[tuple[int, int, Outcome]] = []  # invoked, ended, outcome
 
     def any(self) -> Instance:
         """Return one of the instances."""
@@ -54,7 +55,7 @@ class Lane:
         """Register somebody, several times at once: under one name, written differently."""
         self.name = f"racer-{next(serial)}"
         self.password = f"the first password of {next(serial)} racers"
-        self.live = []
+        self.live, self._ends_of_all = [], []
         names = [self.name, self.name.upper()]
         answers = await asyncio.gather(*(self._register(name) for name in names))
         made = [answer for answer in answers if answer.status == 201]
@@ -78,6 +79,9 @@ class Lane:
         pair = answer.fields
         held = Held(pair["session_id"], pair["access_token"], {1: pair["refresh_token"]})
         self._note(Kind.START, held, invoked, answer, owner=self.user_id)
+        for end in self._ends_of_all:  # what was answered during this login may have ended its session
+            if end[1] > invoked:
+                self.history.note(Operation(Kind.END, held.id, *end))
         self.live.append(held)
         return held
 
@@ -101,7 +105,7 @@ class Lane:
         path = "/user/password"
         answer = await self._act(Deed.SET_PASSWORD, self.any(), path, body, digest(new), by.access_token)
         self._ask(by, invoked, answer)
-        self._end((each for each in self.live if each is not by), invoked, answer)
+        self._end_all(invoked, answer, but=by)
         if answer.status == 204:
             self.password = new
 
@@ -109,7 +113,7 @@ class Lane:
         """Shut the user out, as an operator does."""
         invoked = now()
         await self.service.operator.set_user_disabled(self.name, disabled=True)
-        self._end(self.live, invoked, Answer(204, b""))
+        self._end_all(invoked, Answer(204, b""))
 
     async def enable(self) -> None:
         """Let the user in again."""
@@ -120,7 +124,7 @@ class Lane:
         invoked = now()
         answer = await self.any().ask("DELETE", "/user", {"password": self.password}, by.access_token)
         self._look_for_defect(answer)
-        self._end(self.live, invoked, answer)
+        self._end_all(invoked, answer)
 
     # Sessions
 
@@ -176,9 +180,9 @@ class Lane:
             self._end([held], invoked, answer)
         elif scope == "others":
             self._ask(held, invoked, answer)
-            self._end((each for each in self.live if each is not held), invoked, answer)
+            self._end_all(invoked, answer, but=held)
         else:
-            self._end(self.live, invoked, answer)
+            self._end_all(invoked, answer)
 
     async def read_stored(self, held: Held) -> None:
         """Note which generation Redis holds."""
@@ -235,6 +239,14 @@ class Lane:
         if answer.status != 401:
             for held in sessions:
                 self._note(Kind.END, held, invoked, answer)
+
+    def _end_all(self, invoked: int, answer: Answer, *, but: Held | None = None) -> None:
+        """Note that the user's sessions were ended; those too whose login is not answered yet."""
+        self._end((held for held in self.live if held is not but), invoked, answer)
+        if answer.status == 204:
+            self._ends_of_all.append((invoked, now(), Outcome.DONE))
+        elif answer.status != 401:
+            self._ends_of_all.append((invoked, NEVER, Outcome.UNKNOWN))
 
     def _look_for_defect(self, answer: Answer) -> None:
         if answer.status == _NOT_NOW:

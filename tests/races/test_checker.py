@@ -130,6 +130,7 @@ def test_a_login_beside_an_end_of_all_may_come_before_or_after_but_not_both():
     assert is_linearisable([login, beside, look(40, 50, alive=True)])
     assert is_linearisable([login, beside, look(40, 50, alive=False)])
     assert not is_linearisable([login, beside, look(40, 50, alive=False), look(60, 70, alive=True)])
+    assert broken(login, beside, look(40, 50, alive=True)) == set()
 
 
 def test_one_guess_too_many_is_found():

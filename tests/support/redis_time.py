@@ -78,7 +78,10 @@ class RedisTime:
     async def sessions(self, ids: Sequence[tuple[UUID, UUID]]) -> list[dict[bytes, bytes]]:
         """Return the fields of sessions, given by user and session; empty where there is none."""
         names = [self._keys.session(user_id, session_id) for user_id, session_id in ids]
-        return await asyncio.gather(*(self._redis.execute("HGETALL", name) for name in names))
+        found: list[dict[bytes, bytes]] = await asyncio.gather(
+            *(self._redis.execute("HGETALL", name) for name in names)
+        )
+        return found
 
     async def index(self, user_id: UUID) -> list[bytes]:
         """Return the ids in the user's index."""
