@@ -37,3 +37,10 @@ def open_service(settings: Settings, places: Path, tmp_path: Path) -> Open:
             await redis.close()
 
     return opened
+
+
+@pytest.fixture
+async def service(open_service: Open, redis_url: str) -> AsyncIterator[Service]:
+    """The service on the Redis that a test module brings, under ``redis_url``."""
+    async with open_service(redis_url) as opened:
+        yield opened

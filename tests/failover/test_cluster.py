@@ -21,13 +21,9 @@ async def cluster(tmp_path):
 
 
 @pytest.fixture
-async def service(open_service, cluster):
-    async with open_service(cluster.url) as opened:
-        yield opened
+def redis_url(cluster):
+    return cluster.url
 
-
-async def answers(service: Service, login: Login) -> bool:
-    return (await service.user(login)).status_code == 200
 
 
 async def slot_of(service: Service, login: Login) -> int:
@@ -74,7 +70,7 @@ async def test_a_killed_primary_means_503_and_then_everything_goes_on(service, c
         seen.add((await service.user(login)).status_code)
         assert (await service.user(gone)).status_code in {401, 503}
     assert seen <= {200, 503}
-    await eventually(answers, service, login)
+    await eventually(service.shows_user, login)
     assert not await service.is_alive(gone)
     assert await service.is_alive(login)
 
@@ -115,7 +111,7 @@ async def test_a_log_out_that_a_failover_undoes_in_redis_stays_a_log_out(service
     await primary.kill()
     replica.send(signal.SIGCONT)
     await eventually(serves, cluster, slot, replica)
-    await eventually(answers, service, stays)
+    await eventually(service.shows_user, stays)
     assert await replica.ask("KEYS", f"*session:{ends.session_id.hex}"), (
         "the ended session was meant to return"
     )

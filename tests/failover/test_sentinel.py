@@ -5,7 +5,7 @@ import signal
 import time
 
 import pytest
-from tests.support.service import Login, Service, code_of
+from tests.support.service import code_of
 from tests.support.valkeys import eventually, start_sentinels
 
 # They bring a Redis of their own; the database stands aside.
@@ -19,13 +19,9 @@ async def sentinels(tmp_path):
 
 
 @pytest.fixture
-async def service(open_service, sentinels):
-    async with open_service(sentinels.url) as opened:
-        yield opened
+def redis_url(sentinels):
+    return sentinels.url
 
-
-async def answers(service: Service, login: Login) -> bool:
-    return (await service.user(login)).status_code == 200
 
 
 async def test_the_service_works_on_the_primary_that_the_sentinels_name(service):
@@ -45,7 +41,7 @@ async def test_a_killed_primary_means_503_and_then_everything_goes_on(service, s
         seen.add((await service.user(login)).status_code)
         assert (await service.user(gone)).status_code in {401, 503}
     assert seen <= {200, 503}
-    await eventually(answers, service, login)
+    await eventually(service.shows_user, login)
     assert not await service.is_alive(gone)
     assert await service.is_alive(login)
 
@@ -58,7 +54,7 @@ async def test_a_paused_primary_means_503_and_then_everything_goes_on(service, s
     assert code_of(stalled) == "service_unavailable"
     assert "retry-after" in stalled.headers
     await eventually(sentinels.has_moved_from, primary)
-    await eventually(answers, service, login)
+    await eventually(service.shows_user, login)
     assert await service.is_alive(login)
 
 
@@ -75,7 +71,7 @@ async def test_a_log_out_that_a_failover_undoes_in_redis_stays_a_log_out(service
     await primary.kill()
     await replica.ask("REPLICAOF", "NO", "ONE")
     await eventually(sentinels.has_moved_from, primary)
-    await eventually(answers, service, stays)
+    await eventually(service.shows_user, stays)
     key = (await replica.ask("KEYS", f"*session:{ends.session_id.hex}")) or []
     assert key, "the failover was meant to bring the ended session back"
     assert (await service.user(ends)).status_code == 401
@@ -92,5 +88,5 @@ async def test_recovery_takes_less_than_five_seconds_after_the_new_primary_is_th
     await eventually(sentinels.has_moved_from, primary)
     promoted = time.monotonic()
     async with asyncio.timeout(5):
-        await eventually(answers, service, login)
+        await eventually(service.shows_user, login)
     assert time.monotonic() - promoted < 5

@@ -53,6 +53,9 @@ class Service:
     async def user(self, login: Login) -> httpx.Response:
         return await self.client.get("/user", headers=login.bearer)
 
+    async def shows_user(self, login: Login) -> bool:
+        return (await self.user(login)).status_code == 200
+
     async def is_alive(self, login: Login) -> bool:
         """Tell whether the session lives, by the access token and by the refresh token alike."""
         by_access = (await self.user(login)).status_code

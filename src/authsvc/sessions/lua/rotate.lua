@@ -7,7 +7,7 @@
 --      or {'ended'} | {'reused'} | {'ahead'}.
 --
 -- Keeps: a generation advances at most once and never decreases; it has one successor; the absolute deadline
--- never moves; nothing is created; a token of another session's secret changes nothing; a session that was
+-- never moves; nothing is created; a token with another secret changes nothing; a session that was
 -- durably ended is over for every other request too, once one was told so.
 local f = redis.call('HMGET', KEYS[1], 'g', 'd', 'e', 'c', 'r', 'i', 'x', 'n', 'a')
 if not f[1] or f[2] ~= ARGV[2] then
