@@ -124,19 +124,23 @@ def problem_response(error: AuthsvcError, scope: Any) -> Response:
     return Response(body, status, headers, media_type="application/problem+json")
 
 
+def tell(error: AuthsvcError | Outage, scope: Any) -> Response:
+    """Log what went wrong, and return the problem that the client is told."""
+    path = scope["path"]
+    if isinstance(error, Outage):
+        cause = type(error.__cause__).__name__
+        _log.error("outage", dependency=error.dependency, cause=cause, path=path)
+        return problem_response(errors.ServiceUnavailable(), scope)
+    _log.info("refused", code=error.code, fact=error.fact, path=path)
+    return problem_response(error, scope)
+
+
 def install(app: FastAPI) -> None:
     """Tell every error of ``app`` from here."""
 
-    async def tell(request: Request, error: Exception) -> Response:
-        assert isinstance(error, AuthsvcError)  # noqa: S101  (registered for nothing else)
-        _log.info("refused", code=error.code, fact=error.fact, path=request.scope["path"])
-        return problem_response(error, request.scope)
-
-    async def tell_outage(request: Request, error: Exception) -> Response:
-        assert isinstance(error, Outage)  # noqa: S101  (registered for nothing else)
-        cause = type(error.__cause__).__name__
-        _log.error("outage", dependency=error.dependency, cause=cause, path=request.scope["path"])
-        return problem_response(errors.ServiceUnavailable(), request.scope)
+    async def tell_ours(request: Request, error: Exception) -> Response:
+        assert isinstance(error, AuthsvcError | Outage)  # noqa: S101  (registered for nothing else)
+        return tell(error, request.scope)
 
     async def tell_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101  (registered for nothing else)
@@ -149,9 +153,9 @@ def install(app: FastAPI) -> None:
     async def tell_misfit(request: Request, _: Exception) -> Response:
         return problem_response(errors.InvalidRequest(), request.scope)
 
-    app.add_exception_handler(AuthsvcError, tell)
+    app.add_exception_handler(AuthsvcError, tell_ours)
     app.add_exception_handler(RequestValidationError, tell_misfit)  # FastAPI's own would echo the input
-    app.add_exception_handler(Outage, tell_outage)
+    app.add_exception_handler(Outage, tell_ours)
     app.add_exception_handler(HTTPException, tell_http)
 
 

@@ -93,13 +93,3 @@ async def test_nothing_is_sent_a_second_time():
             await client.execute("INCR", KEY)
         assert len(asked) == 1
         await client.close()
-
-
-@pytest.mark.parametrize("stores", ["real"], indirect=True, scope="session")
-async def test_waiting_for_a_connection_ends(places):  # A106
-    narrow = RedisClient.connect(places.redis, timeout=0.1, max_connections=1)
-    async with narrow._turn():
-        with pytest.raises(Outage):
-            await narrow.execute("PING")
-    assert await narrow.execute("PING") in {b"PONG", True}
-    await narrow.close()

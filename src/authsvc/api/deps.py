@@ -1,5 +1,6 @@
 """Who is asking: the only thing that FastAPI's ``Depends`` answers here."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import Request
@@ -43,13 +44,17 @@ class Authenticated(BearerToken):
 
 
 def bearer_token(request: HTTPConnection) -> str | None:
-    """Return the one bearer token that was sent, None if there is none.
+    """Return the one bearer token that was sent; see `sent_token`."""
+    return sent_token(request.headers.getlist("authorization"))
+
+
+def sent_token(values: Sequence[str]) -> str | None:
+    """Return the one bearer token in the Authorization headers' ``values``, None if there is none.
 
     Raises:
         InvalidToken: the header stands twice, or holds no token.
 
     """
-    values = request.headers.getlist("authorization")
     if not values:
         return None
     scheme, _, token = values[0].partition(" ")

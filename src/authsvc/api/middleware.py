@@ -3,7 +3,6 @@
 from uuid import uuid4
 
 import structlog
-from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,6 +20,9 @@ PROTECTION = {
     "X-Content-Type-Options": "nosniff",
 }
 """Sent with every answer, unless the answer says otherwise itself."""
+
+_PROTECTION = tuple((name.lower().encode(), value.encode()) for name, value in PROTECTION.items())
+_REQUEST_ID = b"x-request-id"  # ASGI has names in small letters
 
 
 class FrontDesk:
@@ -42,18 +44,23 @@ class FrontDesk:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
-                for name, value in PROTECTION.items():
-                    headers.setdefault(name, value)
+                own = [header for header in message["headers"] if header[0] != _REQUEST_ID]
+                named = {name for name, _ in own}
+                message["headers"] = [
+                    *own,
+                    (_REQUEST_ID, request_id.encode()),
+                    *(header for header in _PROTECTION if header[0] not in named),
+                ]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                await self._app(scope, receive, send_protected)
-            except ClientDisconnect:
-                _log.info("client_gone", path=scope["path"], method=scope["method"])  # nobody is left to tell
-            except Exception:
-                _log.exception("defect", path=scope["path"], method=scope["method"])
-                if not started:
-                    await problem_response(InternalError(), scope)(scope, receive, send_protected)
+        bound = structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            await self._app(scope, receive, send_protected)
+        except ClientDisconnect:
+            _log.info("client_gone", path=scope["path"], method=scope["method"])  # nobody is left to tell
+        except Exception:
+            _log.exception("defect", path=scope["path"], method=scope["method"])
+            if not started:
+                await problem_response(InternalError(), scope)(scope, receive, send_protected)
+        finally:
+            structlog.contextvars.reset_contextvars(**bound)

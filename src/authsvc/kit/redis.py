@@ -2,21 +2,27 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Self
 
 from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import NoScriptError, ReadOnlyError, RedisClusterException, RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisClusterException, RedisError, ResponseError
 
 from authsvc.kit.lua import Script
 from authsvc.kit.outage import Outage
 from authsvc.kit.redis_url import open_client
+from authsvc.kit.shared_connection import SharedConnection
 
 Argument = bytes | str | int
 """What a command may be given."""
+
+MAX_UNDER_WAY = 10_000
+"""More than a process can serve in the time that Redis is given to reply; some megabytes at most."""
+
+_FAILURES = (RedisError, RedisClusterException, OSError)
 
 
 class RedisClient:
@@ -25,22 +31,27 @@ class RedisClient:
     Nothing is ever sent twice: a command whose reply was lost may have taken effect, so only the caller
     can tell whether trying again is right. The single exception is NOSCRIPT, which says that nothing ran.
     Every failure is an `Outage`.
+
+    One server, also one found by Sentinel, is talked to through a `SharedConnection`. A cluster, and whatever
+    else behaves like a client of redis-py, through that client.
     """
 
     def __init__(
         self, client: Redis | RedisCluster, *, timeout: float = 1.0, max_connections: int = 64
     ) -> None:
         self._client = client
-        self._send: Callable[..., Awaitable[Any]] = client.execute_command
-        self._timeout = timeout
-        self._free = asyncio.Semaphore(max_connections)
+        self._shared: SharedConnection | None = None
+        self._send: Callable[..., Awaitable[Any]] = _Turns(client, timeout, max_connections).send
         self._met: set[str] = set()
 
     @classmethod
-    def connect(cls, url: str, *, timeout: float, max_connections: int) -> Self:
+    def connect(
+        cls, url: str, *, timeout: float, max_connections: int, max_under_way: int = MAX_UNDER_WAY
+    ) -> Self:
         """Prepare a client for ``url`` (see `redis_url`); the first command connects.
 
-        ``timeout`` (seconds) bounds each of: waiting for a free connection, connecting, one reply.
+        ``timeout`` (seconds) bounds each of: waiting for one's turn, connecting, one reply. One server is
+        sent at most ``max_under_way`` commands at once; a cluster is given ``max_connections`` connections.
         """
         met: set[str] = set()
 
@@ -50,53 +61,66 @@ class RedisClient:
         inner = open_client(url, timeout=timeout, max_connections=max_connections, on_connect=on_connect)
         client = cls(inner, timeout=timeout, max_connections=max_connections)
         client._met = met
+        if isinstance(inner, Redis):
+            connection = inner.connection_pool.make_connection()
+            client._shared = SharedConnection(connection, timeout=timeout, most_under_way=max_under_way)
+            client._send = client._shared.send
         return client
 
     @property
-    def met(self) -> frozenset[str]:
+    def met(self) -> AbstractSet[str]:
         """What the servers that ever answered are known by; see `_identify`."""
-        return frozenset(self._met)
+        return self._met
 
     async def execute(self, *command: Argument) -> Any:
-        """Run one command."""
-        async with self._turn():
+        """Run one command; each word of it is an argument of its own."""
+        try:
             return await self._send(*command)
+        except _FAILURES as error:
+            raise Outage("redis") from error
 
     async def run(self, script: Script, keys: Sequence[Argument], args: Sequence[Argument]) -> Any:
         """Run ``script`` atomically; it is sent in full only where the server does not know it yet."""
-        async with self._turn():
+        try:
             try:
                 return await self._send("EVALSHA", script.sha, len(keys), *keys, *args)
             except NoScriptError:
                 return await self._send("EVAL", script.source, len(keys), *keys, *args)
+        except _FAILURES as error:
+            raise Outage("redis") from error
 
     async def facts(self, section: str) -> dict[str, str]:
         """Return what INFO says in ``section`` (of a cluster: of its default node); {} if it says nothing."""
-        async with self._turn():
-            try:
-                reply = await self._send("INFO", section)
-            except ResponseError:
-                return {}
-        return {name: str(value) for name, value in reply.items()}
+        try:
+            reply = await self._send("INFO", section)
+        except ResponseError:
+            return {}
+        except _FAILURES as error:
+            raise Outage("redis") from error
+        return _facts(reply) if isinstance(reply, bytes) else {name: str(reply[name]) for name in reply}
 
     async def close(self) -> None:
         """Close every connection."""
+        if self._shared is not None:
+            await self._shared.close()
         await self._client.aclose()
 
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
+
+class _Turns:
+    """A client of redis-py, asked for no more than it has connections."""
+
+    def __init__(self, client: Redis | RedisCluster, timeout: float, max_connections: int) -> None:
+        self._client = client
+        self._timeout = timeout
+        self._free = asyncio.Semaphore(max_connections)
+
+    async def send(self, *command: Argument) -> Any:
+        async with asyncio.timeout(self._timeout):
+            await self._free.acquire()
         try:
-            async with asyncio.timeout(self._timeout):
-                await self._free.acquire()
-            try:
-                yield
-            finally:
-                self._free.release()
-        except (RedisError, RedisClusterException, OSError) as error:
-            if isinstance(error, ReadOnlyError) and isinstance(self._client, Redis):
-                # This server was demoted: the name that led to it may lead to the new primary by now.
-                await self._client.connection_pool.disconnect(inuse_connections=False)
-            raise Outage("redis") from error
+            return await self._client.execute_command(*command)
+        finally:
+            self._free.release()
 
 
 async def _identify(connection: AbstractConnection) -> str:

@@ -1,6 +1,7 @@
 """Whether Redis may have forgotten that sessions were ended."""
 
 import asyncio
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 
 from authsvc.kit.clock import Clock
@@ -39,7 +40,7 @@ class Continuity:
                 await self._learn(self._redis.met - self._known)
         return self._in_doubt_until is not None and self._clock() < self._in_doubt_until
 
-    async def _learn(self, identities: frozenset[str]) -> None:
+    async def _learn(self, identities: AbstractSet[str]) -> None:
         for identity in identities:
             first_met_at = await self._servers.meet(identity, self._clock())
             if first_met_at is not None:

@@ -16,6 +16,7 @@ from authsvc.tokens.claims import (
 from authsvc.tokens.envelope import decode_segment, parse_header, split
 from authsvc.tokens.key_ring import KeyRing
 from authsvc.tokens.key_schedule import LOG_OUT_GRACE
+from authsvc.tokens.remembered import Remembered, RememberedTokens
 
 MAX_TTL = timedelta(minutes=15)
 """Others who check tokens cannot know that a session ended, so tokens are short-lived."""
@@ -43,6 +44,7 @@ class AccessTokenIssuer:
         self._key_ring = key_ring
         self._rules = ClaimRules(issuer, audience, client_id, ttl)
         self._clock = clock
+        self._remembered = RememberedTokens()
 
     def issue(self, user_id: UUID, session_id: UUID, auth_time: datetime, amr: tuple[str, ...]) -> str:
         """Return a token that is valid from now on. ``amr`` is one to eight short words (RFC 8176)."""
@@ -62,18 +64,28 @@ class AccessTokenIssuer:
         return (signing_input + b"." + base64url.encode(key.sign(signing_input))).decode("ascii")
 
     def verify(self, token: str) -> AccessClaims:
-        """Return what ``token`` says. `InvalidToken` unless it is genuine and not expired."""
-        return self._read(token, timedelta(0))
+        """Return what ``token`` says. `InvalidToken` unless it is genuine and not expired.
+
+        The signature is checked once; that its key is still accepted, and the token timely, at every use.
+        """
+        now = self._clock()
+        known = self._remembered.find(token)
+        if known is not None:
+            if known.is_timely(now) and self._key_ring.find(known.kid, now) is not None:
+                return known.claims
+            self._remembered.forget(token)
+        verified = self._read(token, now, timedelta(0))
+        self._remembered.keep(token, verified)
+        return verified.claims
 
     def verify_genuine(self, token: str) -> AccessClaims:
         """Like `verify`, but a token counts for `LOG_OUT_GRACE` after its expiry.
 
         Only for log-out: an expired token still proves whose session is to end.
         """
-        return self._read(token, LOG_OUT_GRACE)
+        return self._read(token, self._clock(), LOG_OUT_GRACE).claims
 
-    def _read(self, token: str, expired_for: timedelta) -> AccessClaims:
-        now = self._clock()
+    def _read(self, token: str, now: datetime, expired_for: timedelta) -> Remembered:
         parts = split(token)
         header = parse_header(parts.header)
         payload, signature = decode_segment(parts.payload), decode_segment(parts.signature)
@@ -82,4 +94,4 @@ class AccessTokenIssuer:
             raise InvalidToken("The access token is not signed with a key of this service")
         if not key.has_signed(parts.signing_input, signature):
             raise InvalidToken("The signature of the access token is not valid")
-        return parse_claims(payload, self._rules, now, expired_for=expired_for)
+        return Remembered(parse_claims(payload, self._rules, now, expired_for=expired_for), header.kid)

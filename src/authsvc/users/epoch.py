@@ -26,7 +26,7 @@ def raised_epoch(*, by: UUID | None, keep: bool) -> Mapping[str, Any]:
     return {"session_epoch": users.c.session_epoch + 1, "epoch_moved_by": by, "epoch_before": before}
 
 
-def required_epoch(session_id: UUID) -> ColumnElement[int]:
+def required_epoch(session_id: UUID | ColumnElement[UUID]) -> ColumnElement[int]:
     """Return the expression for the lowest epoch with which this session is valid."""
     was_kept = (users.c.epoch_moved_by == session_id) & users.c.epoch_before.is_not(None)
     return case((was_kept, users.c.epoch_before), else_=users.c.session_epoch)

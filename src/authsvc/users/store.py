@@ -6,13 +6,28 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, and_, case, delete, false, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Uuid,
+    and_,
+    bindparam,
+    case,
+    column,
+    delete,
+    false,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from authsvc.errors import EmailTaken, Taken, UsernameTaken
 from authsvc.kit.clock import Clock
 from authsvc.kit.database import Database
+from authsvc.kit.gathered import Gathered
 from authsvc.users.epoch import raised_epoch, required_epoch
 from authsvc.users.identity import Email, IdentityError, Username
 from authsvc.users.tables import ended_sessions, users
@@ -21,12 +36,19 @@ from authsvc.users.user import NewUser, ProfileChanges, Standing, Unchanged, Use
 _USER = tuple(users.c[field.name] for field in fields(User))
 
 
+Asked = tuple[UUID, UUID]
+"""A user and one of the user's sessions."""
+
+_MOST_AT_ONCE = 500
+
+
 class UserStore:
     """Who exists. Any method may raise `kit.outage.Outage`; then a change may or may not have happened."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._standings = Gathered(self._find_standings, most=_MOST_AT_ONCE)
 
     async def add(self, new: NewUser) -> User:
         """Add a user under a random id. Raises `UsernameTaken` or `EmailTaken`."""
@@ -134,22 +156,19 @@ class UserStore:
 
     async def find_standing(self, user_id: UUID, session_id: UUID) -> Standing | None:
         """Return what is known about this session; None if there is no such user."""
-        tombstone = and_(ended_sessions.c.session_id == session_id, ended_sessions.c.user_id == users.c.id)
-        moved_by_it = func.coalesce(users.c.epoch_moved_by == session_id, false())
-        statement = (
-            select(
-                users.c.disabled_at.is_(None),
-                users.c.session_epoch,
-                required_epoch(session_id),
-                ended_sessions.c.session_id.is_not(None),
-                moved_by_it & users.c.epoch_before.is_(None),
-            )
-            .select_from(users.outerjoin(ended_sessions, tombstone))
-            .where(users.c.id == user_id)
-        )
+        return await self._standings((user_id, session_id))
+
+    async def _find_standings(self, asked: Iterable[Asked]) -> dict[Asked, Standing]:
         async with self._database.read() as connection:
-            row = (await connection.execute(statement)).one_or_none()
-        return None if row is None else Standing(*row)
+            if not self._database.is_sqlite:
+                rows = await connection.execute(_STANDINGS, _columns(asked))
+                return {(user_id, session_id): Standing(*rest) for user_id, session_id, *rest in rows}
+            found = {}
+            for user_id, session_id in asked:
+                row = (await connection.execute(_standing(user_id, session_id))).one_or_none()
+                if row is not None:
+                    found[user_id, session_id] = Standing(*row)
+            return found
 
     async def delete(self, user_id: UUID, password_hash: str) -> bool:
         """Delete the user; False if this is not the current hash any more."""
@@ -197,6 +216,43 @@ class UserStore:
         async with self._database.write() as connection:
             epoch: int | None = (await connection.execute(statement)).scalar_one_or_none()
         return epoch
+
+
+def _what_stands(session_id: UUID | ColumnElement[UUID]) -> tuple[ColumnElement[Any], ...]:
+    """Return the columns of a `Standing`."""
+    moved_by_it = func.coalesce(users.c.epoch_moved_by == session_id, false())
+    return (
+        users.c.disabled_at.is_(None),
+        users.c.session_epoch,
+        required_epoch(session_id),
+        ended_sessions.c.session_id.is_not(None),
+        moved_by_it & users.c.epoch_before.is_(None),
+    )
+
+
+def _standing(user_id: UUID, session_id: UUID) -> Select[Any]:
+    tombstone = and_(ended_sessions.c.session_id == session_id, ended_sessions.c.user_id == users.c.id)
+    found = users.outerjoin(ended_sessions, tombstone)
+    return select(*_what_stands(session_id)).select_from(found).where(users.c.id == user_id)
+
+
+def _standings() -> Select[Any]:
+    """Ask for many at once; two arrays, so that the statement is one and the same for any number."""
+    ids = (bindparam(name, type_=postgresql.ARRAY(Uuid)) for name in ("user_ids", "session_ids"))
+    rows = func.unnest(*ids).table_valued(column("user_id", Uuid), column("session_id", Uuid), name="asked")
+    asked = rows.render_derived()
+    user_id, session_id = asked.c.user_id, asked.c.session_id
+    tombstone = and_(ended_sessions.c.session_id == session_id, ended_sessions.c.user_id == users.c.id)
+    found = asked.join(users, users.c.id == user_id).outerjoin(ended_sessions, tombstone)
+    return select(user_id, session_id, *_what_stands(session_id)).select_from(found)
+
+
+_STANDINGS = _standings()
+
+
+def _columns(asked: Iterable[Asked]) -> dict[str, list[UUID]]:
+    pairs = list(asked)
+    return {"user_ids": [user for user, _ in pairs], "session_ids": [session for _, session in pairs]}
 
 
 def _has_hash(user_id: UUID, password_hash: str) -> ColumnElement[bool]:

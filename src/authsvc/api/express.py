@@ -1,0 +1,66 @@
+"""The express lane: the two calls that most requests are, served before the framework is asked.
+
+Their routes stand in the router too, which is where the API is described; a test holds both to the same
+answers. Routing, dependencies and response models would cost several times what these calls do.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from authsvc.api.bodies import json_body
+from authsvc.api.deps import sent_token
+from authsvc.api.middleware import FrontDesk
+from authsvc.api.sessions import RefreshRequest, TokenResponse
+from authsvc.errors import AuthsvcError
+from authsvc.flows.refresh import Refresh
+from authsvc.flows.show_user import ShowUser
+from authsvc.kit.outage import Outage
+from authsvc.problems import tell
+
+Answer = Callable[[Scope, Receive], Awaitable[bytes]]
+"""Serves a call: returns the JSON of its 200, or raises."""
+
+
+class ExpressLane:
+    """Serves some methods of some paths by itself, and leaves all others to ``otherwise``."""
+
+    def __init__(self, otherwise: ASGIApp, answers: Mapping[tuple[str, str], Answer]) -> None:
+        self._otherwise = otherwise
+        self._served = {call: FrontDesk(_Json(answer)) for call, answer in answers.items()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        served = self._served.get((scope.get("method", ""), scope.get("path", "")))
+        await (served or self._otherwise)(scope, receive, send)
+
+
+def express_answers(show_user: ShowUser, refresh: Refresh) -> dict[tuple[str, str], Answer]:
+    """Return what is served on the express lane, by method and path."""
+    read_body = json_body(RefreshRequest)
+
+    async def own_user(scope: Scope, _: Receive) -> bytes:
+        values = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
+        return await show_user(sent_token(values))
+
+    async def refresh_jwt(scope: Scope, receive: Receive) -> bytes:
+        sent = await read_body(Request(scope, receive))
+        return TokenResponse.of(await refresh(sent.refresh_token)).model_dump_json().encode()
+
+    return {("GET", "/user"): own_user, ("POST", "/refresh_jwt"): refresh_jwt}
+
+
+class _Json:
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            body = await self._answer(scope, receive)
+        except (AuthsvcError, Outage) as error:
+            await tell(error, scope)(scope, receive, send)
+            return
+        headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
