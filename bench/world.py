@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
+from load import Served
 from pydantic import SecretStr
 
 from authsvc.app import connect
@@ -48,11 +49,7 @@ class World:
             new = [RefreshToken(user, uuid4(), new_secret()) for user in users for _ in range(_BATCH // 20)]
             await asyncio.gather(
                 *(
-                    start(
-                        NewSession(
-                            s.session_id, s.user_id, s.secret_digest, 0, ("pwd",), "203.0.113.7", "wrk"
-                        )
-                    )
+                    start(NewSession(s.session_id, s.user_id, s.secret_digest, 0, ("pwd",), "::1", "wrk"))
                     for s in new
                 )
             )
@@ -75,14 +72,14 @@ class World:
         return [sign(token) for token in self._sessions[:number]]
 
     def traded(self, number: int, *, unsure: int) -> None:
-        """The first ``number`` tokens were traded in, give or take ``unsure``: those sessions are left out."""
+        """The first ``number`` were traded in, give or take ``unsure``, whose sessions are left out."""
         surely = self._sessions[: max(0, number - unsure)]
         successors = [token.at_generation(token.generation + 1) for token in surely]
         self._sessions = self._sessions[number + unsure :] + successors
 
     @contextmanager
-    def authsvc(self, source: Path) -> Iterator[int]:
-        """Run ``authsvc serve`` of the tree ``source`` as production does; gives the port."""
+    def authsvc(self, source: Path) -> Iterator[Served]:
+        """Run ``authsvc serve`` of the tree ``source`` as production does; gives where."""
         settings = self.settings
         with _free_port() as port:
             environment = {
@@ -95,17 +92,19 @@ class World:
                 "AUTHSVC_HOST": "127.0.0.1",
                 "AUTHSVC_LOG_LEVEL": "warning",
             }
-        with _served(["-m", "authsvc", "serve"], environment, port):
-            yield port
+        with _served(["-m", "authsvc", "serve"], environment, port) as served:
+            yield served
 
     @contextmanager
-    def floors(self) -> Iterator[int]:
-        """Run the floors; gives the port."""
+    def floors(self) -> Iterator[Served]:
+        """Run the floors; gives where."""
         with _free_port() as port:
             environment = {"BENCH_REDIS_URL": self.settings.redis_url.get_secret_value()}
         options = ["--app-dir", str(Path(__file__).parent), "--port", str(port), "--no-access-log"]
-        with _served(["-m", "uvicorn", "floors:app", "--log-level", "warning", *options], environment, port):
-            yield port
+        with _served(
+            ["-m", "uvicorn", "floors:app", "--log-level", "warning", *options], environment, port
+        ) as served:
+            yield served
 
 
 @asynccontextmanager
@@ -131,12 +130,12 @@ async def world() -> AsyncIterator[World]:
 
 
 @contextmanager
-def _served(arguments: list[str], environment: dict[str, str], port: int) -> Iterator[None]:
+def _served(arguments: list[str], environment: dict[str, str], port: int) -> Iterator[Served]:
     command = ["taskset", "-c", str(SERVER_CORE), sys.executable, *arguments]
     server = subprocess.Popen(command, env={**os.environ, **environment})  # noqa: S603  (ours)
     try:
         _wait_for(port, server)
-        yield
+        yield Served(port, server.pid)  # taskset becomes the server
     finally:
         server.terminate()
         server.wait(30)

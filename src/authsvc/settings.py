@@ -159,7 +159,11 @@ class Settings(BaseSettings):
     redis_timeout: Duration = Field(
         _seconds(0.25), gt=_seconds(0), description="The longest wait for Redis: a connection, a reply."
     )
-    redis_connections: int = Field(64, ge=1, description="Connections to Redis, in each process.")
+    redis_connections: int = Field(
+        64,
+        ge=1,
+        description="Connections to each node of a Redis Cluster, in each process; otherwise there is one.",
+    )
     database_connections: int = Field(10, ge=1, description="Connections to the database, in each process.")
     database_timeout: Duration = Field(
         _seconds(5), ge=_seconds(0.1), description="The longest wait for a statement or a lock."

@@ -8,7 +8,7 @@ from authsvc.kit.gathered import Gathered
 
 
 class Source:
-    def __init__(self):
+    def __init__(self) -> None:
         self.asked: list[list[int]] = []
         self.go = asyncio.Event()
         self.go.set()
@@ -41,7 +41,7 @@ async def test_what_is_being_asked_is_not_good_enough_for_who_comes_later():
     source.began.clear()
     await source.began.wait()
     source.go.set()
-    assert await asyncio.gather(first, second) == [2, 2]
+    assert [await first, await second] == [2, 2]
     assert source.asked == [[1], [1]]
 
 
@@ -71,4 +71,4 @@ async def test_who_stops_waiting_stops_nobody_else():
     with pytest.raises(asyncio.CancelledError):
         await leaves
     source.go.set()
-    assert await asyncio.gather(same, other) == [2, 4]
+    assert [await same, await other] == [2, 4]

@@ -9,6 +9,7 @@ from time import monotonic
 
 import pytest
 from fakeredis import FakeAsyncRedis, FakeServer
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from authsvc.kit.outage import Outage
 from authsvc.kit.redis import RedisClient
@@ -91,7 +92,9 @@ async def test_everybody_shares_one_connection(redis):
     before = re.search(rb"total_connections_received:(\d+)", await redis.execute("INFO", "stats"))
     await asyncio.gather(*(redis.execute("PING") for _ in range(200)))
     after = re.search(rb"total_connections_received:(\d+)", await redis.execute("INFO", "stats"))
-    assert before and after and before[1] == after[1]
+    assert before is not None
+    assert after is not None
+    assert before[1] == after[1]
 
 
 @real
@@ -113,12 +116,13 @@ async def test_who_gives_up_takes_nobody_elses_reply(redis):
 
 @real
 async def test_a_refusal_reaches_only_who_asked_for_it(redis):
-    good, bad, fine = await asyncio.gather(
+    outcomes: list[object] = await asyncio.gather(
         redis.execute("ECHO", "a"),
         redis.execute("NOSUCH"),
         redis.execute("ECHO", "b"),
         return_exceptions=True,
     )
+    good, bad, fine = outcomes
     assert (good, fine) == (b"a", b"b")
     assert isinstance(bad, Outage)
 
@@ -241,11 +245,32 @@ async def test_who_gave_up_frees_a_place_once_the_reply_came(server):
         assert await client.execute("ECHO", "x") == b"x"
 
 
+async def test_what_cannot_be_sent_takes_no_place(server):
+    async with connected(server, max_under_way=1) as client:
+        for _ in range(3):
+            with pytest.raises(TypeError):
+                await client.execute("ECHO", None)  # type: ignore[arg-type]  # that is the point
+        assert await client.execute("ECHO", "x") == b"x"
+
+
+async def test_a_connection_that_breaks_at_once_is_an_outage(server):
+    async with connected(server, timeout=1) as client:
+        shared = client._shared
+        assert shared is not None
+        line = await shared._connect()
+        line.give_up(None)
+        with pytest.raises(RedisConnectionError):
+            line.send(("PING",))
+        assert await client.execute("ECHO", "x") == b"x"
+
+
 async def test_a_stall_of_this_process_is_no_outage(server):
     """The reply came while nobody looked."""
     async with connected(server, timeout=0.1) as client:
         assert await client.execute("ECHO", "x") == b"x"
+        assert client._shared is not None
         line = client._shared._line
+        assert line is not None
         task = asyncio.create_task(client.execute("ECHO", "y"))
         await asyncio.sleep(0)
         line._waiting[0] = (line._waiting[0][0], line._waiting[0][1] - 5)  # as if it had been asked long ago

@@ -62,7 +62,8 @@ class RedisClient:
         client = cls(inner, timeout=timeout, max_connections=max_connections)
         client._met = met
         if isinstance(inner, Redis):
-            connection = inner.connection_pool.make_connection()
+            make = inner.connection_pool.make_connection
+            connection = make()  # type: ignore[no-untyped-call]  # redis-py left it without types
             client._shared = SharedConnection(connection, timeout=timeout, most_under_way=max_under_way)
             client._send = client._shared.send
         return client

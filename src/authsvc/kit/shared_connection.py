@@ -45,14 +45,15 @@ class SharedConnection:
                 await self._free.acquire()
         else:
             await self._free.acquire()
-        line = self._line
-        if line is None or line.is_over:
-            try:
+        try:
+            line = self._line
+            if line is None or line.is_over:
                 line = await self._connect()
-            except BaseException:
-                self._free.release()
-                raise
-        return await line.send(command)
+            reply = line.send(command)
+        except BaseException:
+            self._free.release()  # from here on, the line releases it with the reply
+            raise
+        return await reply
 
     async def close(self) -> None:
         """Fail what is under way, and connect no more."""
@@ -79,7 +80,7 @@ class SharedConnection:
 
     async def _open(self) -> "_Line":
         await self._connection.disconnect(nowait=True)
-        await self._connection.connect()
+        await self._connection.connect()  # type: ignore[no-untyped-call]  # redis-py left it without types
         return _Line(self._connection, self._free, self._timeout)
 
     def _connected(self, attempt: "asyncio.Task[_Line]") -> None:
@@ -106,7 +107,9 @@ class _Line(asyncio.Protocol):
         self._transport.set_protocol(self)
 
     def send(self, command: tuple[bytes | str | int, ...]) -> Reply:
-        packed = hiredis.pack_command(command)
+        if self.is_over:
+            raise RedisConnectionError("the connection broke as soon as it was made")
+        packed = hiredis.pack_command(command)  # type: ignore[arg-type]  # its stub knows tuples of one word only
         reply: Reply = self._loop.create_future()
         now = self._loop.time()
         self._waiting.append((reply, now))
