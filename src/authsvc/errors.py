@@ -8,6 +8,7 @@
     │   ├── InvalidRequest               missing, unknown or wrong fields
     │   └── WeakPassword                 the new password is refused by the policy
     ├── NotAuthenticated                 no credentials were sent
+    │   ├── NeitherTokenGenuine          tokens were sent, and none is ours: told as not_authenticated
     │   ├── InvalidToken                 an access token that is not ours, or no longer valid
     │   └── SessionEnded                 a genuine access token whose session is over
     ├── CredentialsRefused               what was sent does not prove who it is
@@ -117,6 +118,10 @@ class NotAuthenticated(AuthsvcError):
 
     code = "not_authenticated"
     title = "Authentication is required"
+
+
+class NeitherTokenGenuine(NotAuthenticated):
+    """Tokens were sent to end a session, and none of them is ours or still counts."""
 
 
 class InvalidToken(NotAuthenticated):

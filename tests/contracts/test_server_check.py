@@ -12,7 +12,6 @@ from authsvc.kit.outage import Outage
 from authsvc.kit.redis import RedisClient
 from authsvc.sessions.server_check import check_server
 
-
 # A stand-in has no configuration to get wrong.
 pytestmark = pytest.mark.parametrize("stores", ["real"], indirect=True)
 

@@ -306,3 +306,15 @@ async def test_nothing_that_could_be_presented_is_stored(store, redis):
     stored = await redis.execute("HGETALL", Keyspace().session(token.user_id, token.session_id))
     assert token.secret not in repr(stored).encode()
     assert all(token.secret not in (value if isinstance(value, bytes) else b"") for value in stored.values())
+
+
+async def test_after_the_longest_life_was_shortened_the_index_still_outlives_older_sessions(store, redis):
+    shorter = SessionStore(
+        redis, Keyspace(), Lifetimes(idle_ttl=timedelta(minutes=1), absolute_ttl=timedelta(minutes=1))
+    )
+    older = await start(store, uuid4())
+    await start(shorter, older.user_id)
+    left = await redis.execute("PTTL", Keyspace().sessions(older.user_id))
+    assert left > LIFETIMES.idle_ttl // timedelta(milliseconds=1)
+    assert await shorter.end_all(older.user_id, epoch=1) == 2
+    assert not await is_alive(store, older)

@@ -10,6 +10,7 @@ from tests.support.service import NEW_PASSWORD, PASSWORD
 from authsvc.errors import RefreshSessionEnded, RefreshTokenUnknown, SessionEnded
 from authsvc.flows.client import Caller, Client
 from authsvc.flows.log_out import Scope
+from authsvc.kit.outage import Outage
 from authsvc.users.user import ProfileChanges
 from authsvc.wiring import wire
 
@@ -145,3 +146,20 @@ async def test_one_session_too_many_ends_the_oldest_durably(
     with pytest.raises(RefreshSessionEnded):
         await few.refresh(displaced.refresh_token)
     few.hasher.close()
+
+
+@pytest.fixture
+async def keyless(settings, database, redis, clock):
+    """A service that never learned of a signing key."""
+    wired = wire(settings, database, redis, clock)
+    yield wired
+    wired.hasher.close()
+
+
+async def test_without_a_signing_key_nothing_begins_and_nothing_rotates(keyless, redis, service):
+    login = await service.sign_up()
+    for attempt in (keyless.refresh(login.refresh_token), keyless.log_in("ada", PASSWORD, CLIENT)):
+        with pytest.raises(Outage):
+            await attempt
+    [stored] = await redis.execute("KEYS", "*:session:*")
+    assert await redis.execute("HGET", stored, "g") == b"1"

@@ -123,7 +123,9 @@ async def test_an_expired_access_token_still_ends_its_own_session_but_no_others(
     login = await service.sign_up()
     clock.advance(timedelta(minutes=6))
     for scope in ("others", "all"):
-        assert code_of(await service.log_out(login, scope)) == "invalid_token"
+        refused = await service.log_out(login, scope)
+        assert code_of(refused) == "not_authenticated"
+        assert refused.headers["www-authenticate"] == 'Bearer error="invalid_token"'
     assert (await service.log_out(login)).status_code == 204
     assert code_of(await service.try_refresh(login.refresh_token)) == "invalid_refresh_token"
 
@@ -132,7 +134,7 @@ async def test_with_an_expired_access_token_the_refresh_token_ends_everything(se
     login = await service.sign_up()
     other = await service.log_in()
     clock.advance(timedelta(hours=2))
-    assert code_of(await service.log_out(login)) == "invalid_token"
+    assert code_of(await service.log_out(login)) == "not_authenticated"
     body = {"refresh_token": login.refresh_token, "scope": "all"}
     assert (await service.client.post("/logout", json=body, headers=login.bearer)).status_code == 204
     assert code_of(await service.try_refresh(other.refresh_token)) == "invalid_refresh_token"
@@ -142,6 +144,18 @@ async def test_logging_out_without_anything_genuine_is_refused(service):
     assert code_of(await service.client.post("/logout")) == "not_authenticated"
     answer = await service.client.post("/logout", json={"refresh_token": "rt1_forged"})
     assert code_of(answer) == "not_authenticated"
+    for header in ("Bearer garbage", "Bearer"):
+        answer = await service.client.post("/logout", headers={"Authorization": header})
+        assert code_of(answer) == "not_authenticated"
+
+
+async def test_a_header_without_a_token_does_not_hide_a_genuine_refresh_token(service):
+    login = await service.sign_up()
+    answer = await service.client.post(
+        "/logout", json={"refresh_token": login.refresh_token}, headers={"Authorization": "Bearer"}
+    )
+    assert answer.status_code == 204
+    assert not await service.is_alive(login)
 
 
 async def test_logging_out_the_others_keeps_this_session(service):
@@ -302,6 +316,15 @@ class TestLimits:
             )
             assert answer.status_code == 401
         assert (await service.try_login()).status_code == 429
+
+    # A018
+    async def test_the_limit_does_not_tell_who_exists(self, service):
+        await service.register("alice", email="alice@example.com")
+        for known, unknown in (("alice", "nobody"), ("alice@example.com", "nobody@example.com")):
+            for name in (known, unknown):
+                seen = [(await service.try_login(name, NEW_PASSWORD)).status_code for _ in range(10)]
+                seen += [(await service.try_login(name.upper(), NEW_PASSWORD)).status_code]
+                assert seen == [401] * 10 + [429]
 
     async def test_right_passwords_do_not_count(self, service):
         await service.register()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from authsvc.errors import Overloaded, SessionEnded
 from authsvc.flows.client import Caller, Client
+from authsvc.flows.identity import login_key
 from authsvc.flows.verify_password import VerifyPassword
 from authsvc.kit.shielded import to_the_end
 from authsvc.passwords.hasher import PasswordHasher
@@ -38,7 +39,7 @@ class ChangePassword:
             user = await self.users.find(caller.user_id)
             if user is None:
                 raise SessionEnded
-            user = await self.verify_password(user, str(user.id), current, client)
+            user = await self.verify_password(user, login_key(user.username), current, client)
             own_names = [word for word in (user.username, user.name, user.email) if word]
             new_hash = await self.hasher.hash(self.policy.check(new, own_names=own_names))
             if await to_the_end(self._replace(caller, user.password_hash, new_hash)):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from authsvc.errors import Overloaded, SessionEnded
 from authsvc.flows.client import Caller, Client
+from authsvc.flows.identity import login_key
 from authsvc.flows.verify_password import VerifyPassword
 from authsvc.kit.shielded import to_the_end
 from authsvc.sessions.session import LAST_EPOCH
@@ -35,7 +36,7 @@ class DeleteUser:
             user = await self.users.find(caller.user_id)
             if user is None:
                 raise SessionEnded
-            user = await self.verify_password(user, str(user.id), password, client)
+            user = await self.verify_password(user, login_key(user.username), password, client)
             if await to_the_end(self._delete(user)):
                 return
             # The stored hash is another one by now: prove the password against that.

@@ -25,6 +25,17 @@ def parse_name(text: str) -> str:
     return _at("/name", parse_display_name, text)
 
 
+def login_key(text: str) -> str:
+    """Return what is tried at a login in its canonical form, whether anybody has it or not.
+
+    Attempts count under it: any spelling is the same, and nobody can tell by the limit who exists.
+    """
+    try:
+        return Email.parse(text).key if "@" in text else Username.parse(text).key
+    except ValueError:
+        return text
+
+
 def parse_changes(sent: Mapping[str, str | None]) -> ProfileChanges:
     """Return the changes that ``sent`` asks for: what is absent stays, None removes."""
     changes: dict[str, str | Email | None] = {}

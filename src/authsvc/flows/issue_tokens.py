@@ -26,6 +26,10 @@ class IssueTokens:
     access_tokens: AccessTokenIssuer
     refresh_tokens: RefreshTokenSigner
 
+    def require_key(self) -> None:
+        """Raise `Outage` if nothing could be signed now: better before a session changes than after."""
+        self.access_tokens.require_key()
+
     def __call__(
         self, token: RefreshToken, *, auth_time: datetime, amr: tuple[str, ...], session_expires_in: timedelta
     ) -> TokenPair:

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from authsvc.errors import Overloaded
 from authsvc.flows.client import Client
+from authsvc.flows.identity import login_key
 from authsvc.flows.issue_tokens import IssueTokens, TokenPair
 from authsvc.flows.verify_password import VerifyPassword
 from authsvc.kit.clock import Clock
@@ -41,9 +42,10 @@ class LogIn:
             TooManyAttempts, Overloaded: nothing was tried.
 
         """
+        self.issue_tokens.require_key()
         for _ in range(_ATTEMPTS):
             user = await self.users.find_by_login(login)
-            user = await self.verify_password(user, login, password, client)
+            user = await self.verify_password(user, login_key(login), password, client)
             if self.hasher.needs_rehash(user.password_hash):
                 stronger = await self.hasher.hash(password)
                 await self.users.replace_password_hash(user.id, user.password_hash, stronger)

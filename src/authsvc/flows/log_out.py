@@ -1,11 +1,18 @@
 """Log out: end this session, the user's others, or all of them."""
 
+import contextlib
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 from uuid import UUID
 
-from authsvc.errors import InvalidRefreshToken, InvalidToken, NotAuthenticated, SessionEnded
+from authsvc.errors import (
+    InvalidRefreshToken,
+    InvalidToken,
+    NeitherTokenGenuine,
+    NotAuthenticated,
+    SessionEnded,
+)
 from authsvc.flows.client import Caller
 from authsvc.kit.clock import Clock
 from authsvc.kit.shielded import to_the_end
@@ -41,7 +48,8 @@ class LogOut:
         access token still ends its own session for an hour after that, and nobody else's.
 
         Raises:
-            NotAuthenticated: neither was sent, or neither is genuine.
+            NotAuthenticated: neither was sent.
+            NeitherTokenGenuine: neither that was sent is ours, or still counts.
             SessionEnded: only a live session may end others, and this one is over.
 
         """
@@ -52,24 +60,19 @@ class LogOut:
             await to_the_end(self._end_many(caller, keep_current=scope is Scope.OTHERS))
 
     def _caller(self, access_token: str | None, refresh_token: str | None, scope: Scope) -> Caller:
-        if access_token is not None:
-            verify = self.access_tokens.verify
-            if scope is Scope.CURRENT:
-                verify = self.access_tokens.verify_genuine
-            try:
-                claims = verify(access_token)
-            except InvalidToken:
-                if refresh_token is None:
-                    raise
-            else:
-                return Caller(claims.user_id, claims.session_id)
-        if refresh_token is None:
+        if access_token is None and refresh_token is None:
             raise NotAuthenticated
-        try:
-            token = self.refresh_tokens.verify(refresh_token)
-        except InvalidRefreshToken:
-            raise NotAuthenticated from None
-        return Caller(token.user_id, token.session_id)
+        if access_token is not None:
+            own = scope is Scope.CURRENT
+            verify = self.access_tokens.verify_genuine if own else self.access_tokens.verify
+            with contextlib.suppress(InvalidToken):
+                claims = verify(access_token)
+                return Caller(claims.user_id, claims.session_id)
+        if refresh_token is not None:
+            with contextlib.suppress(InvalidRefreshToken):
+                token = self.refresh_tokens.verify(refresh_token)
+                return Caller(token.user_id, token.session_id)
+        raise NeitherTokenGenuine
 
     async def _end_one(self, user_id: UUID, session_id: UUID) -> None:
         await self.users.end_session(user_id, session_id, self.clock() + self.session_ttl)
@@ -80,12 +83,7 @@ class LogOut:
         standing = await self.users.find_standing(caller.user_id, caller.session_id)
         if standing is not None and standing.ended_all and not keep_current:
             epoch = standing.session_epoch  # a retry: what was asked for has been done, durably at least
-        elif (
-            standing is None
-            or standing.ended
-            or look_up.epoch is None
-            or look_up.epoch < standing.required_epoch
-        ):
+        elif standing is None or look_up.epoch is None or not standing.admits(look_up.epoch):
             raise SessionEnded
         else:
             moved = await self.users.end_all_sessions(caller.user_id, by=caller.session_id, keep=keep_current)

@@ -37,6 +37,7 @@ class Refresh:
 
         """
         token = self.refresh_tokens.verify(refresh_token)
+        self.issue_tokens.require_key()
         return await to_the_end(self._present(token))
 
     async def _present(self, token: RefreshToken) -> TokenPair:

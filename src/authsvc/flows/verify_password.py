@@ -21,7 +21,7 @@ class VerifyPassword:
     hasher: PasswordHasher
 
     async def __call__(self, user: User | None, account: str, password: str, client: Client) -> User:
-        """Return ``user`` if the password is theirs. ``account`` names who was tried, where there is no user.
+        """Return ``user`` if the password is theirs. ``account`` is what was tried (see `login_key`).
 
         Raises:
             TooManyAttempts: no hash was computed.
@@ -29,7 +29,7 @@ class VerifyPassword:
             UnknownUser, WrongPassword, UserDisabled: told alike, after the same work.
 
         """
-        attempts = self.rules.password_attempt(str(user.id) if user else account, client.ip_address)
+        attempts = self.rules.password_attempt(account, client.ip_address)
         await self.throttle.reserve(attempts)
         try:
             verified = await self.hasher.verify(user.password_hash if user else None, password)

@@ -24,7 +24,6 @@ _SCHEME = b"rt1_"
 _SHAPE = re.compile(r"rt1_[A-Za-z0-9_-]{116}", re.ASCII)
 _TAG_LENGTH = 32
 _KEY_ID_LENGTH = 3
-MAX_GENERATION = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ class Rules:
     registration: Rule
 
     def password_attempt(self, account: str, ip_address: str) -> list[Attempt]:
-        """Under what a check of a password counts; ``account`` is a user's id, or a name that nobody has."""
+        """Under what a check of a password counts; ``account`` is the canonical name that was tried."""
         return [Attempt(self.account, account), Attempt(self.address, network(ip_address))]
 
     def registration_attempt(self, ip_address: str) -> list[Attempt]:

@@ -46,6 +46,10 @@ class AccessTokenIssuer:
         self._clock = clock
         self._remembered = RememberedTokens()
 
+    def require_key(self) -> None:
+        """Return if a token could be issued now. `Outage` while the key ring knows no keys."""
+        self._key_ring.signing_key(self._clock())
+
     def issue(self, user_id: UUID, session_id: UUID, auth_time: datetime, amr: tuple[str, ...]) -> str:
         """Return a token that is valid from now on. ``amr`` is one to eight short words (RFC 8176)."""
         now = self._clock().astimezone(UTC)

@@ -5,7 +5,7 @@
 --      7 most sessions a user may have   8 amr   9 ip address   10 user agent          (times in milliseconds)
 -- Returns {'started', now, deadline, displaced id...} or {'stale'}: the user's sessions were all ended meanwhile.
 --
--- Keeps: hash and index change together; every key has a TTL; after an end of all, no login that was proven
+-- Keeps: hash and index change together; every key has a TTL, the index that of the last of its sessions; after an end of all, no login that was proven
 -- before it can start a session.
 local floor = redis.call('GET', KEYS[3])
 if floor and tonumber(ARGV[4]) < tonumber(floor) then
@@ -39,5 +39,6 @@ redis.call('HSET', KEYS[1], 'g', 1, 'd', ARGV[3], 'e', ARGV[4], 'c', now, 'r', n
   'n', 0, 'a', ARGV[8], 'p', ARGV[9], 'u', ARGV[10])
 redis.call('PEXPIREAT', KEYS[1], deadline)
 redis.call('ZADD', KEYS[2], absolute, ARGV[2])
-redis.call('PEXPIREAT', KEYS[2], absolute)
+local last = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')[2]
+redis.call('PEXPIREAT', KEYS[2], math.max(absolute, tonumber(last)))
 return {'started', now, deadline, unpack(displaced)}
