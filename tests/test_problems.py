@@ -1,6 +1,7 @@
 """How every error is told, and that nothing but errors of ours is told."""
 
 import pytest
+import structlog
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from tests.support.service import code_of
@@ -113,9 +114,9 @@ def broken_app(app: FastAPI) -> None:
     async def outage() -> None:
         raise Outage("database") from ConnectionError("zq9canary")
 
-    @app.get("/teapot")
-    async def teapot() -> None:
-        raise HTTPException(418, detail="zq9canary")
+    @app.get("/framework/{status}")
+    async def framework(status: int) -> None:
+        raise HTTPException(status, detail="zq9canary")
 
     @app.get("/numbers/{number}")
     async def numbers(number: int) -> int:
@@ -152,8 +153,22 @@ async def test_fastapis_own_refusal_is_told_by_us_and_echoes_nothing(client, app
 
 
 @ON_STAND_INS
-async def test_an_error_of_the_framework_that_is_none_of_ours_is_a_defect(client, app):
+@pytest.mark.parametrize("status", [418, 599])
+async def test_an_error_of_the_framework_that_is_none_of_ours_is_a_defect(client, app, status):
     broken_app(app)
-    answer = await client.get("/teapot")
+    with structlog.testing.capture_logs() as logged:
+        answer = await client.get(f"/framework/{status}")
     assert (answer.status_code, code_of(answer)) == (500, "internal_error")
     assert "zq9canary" not in answer.text
+    defects = [line for line in logged if line["event"] == "defect"]
+    assert [(line["log_level"], line["framework_status"]) for line in defects] == [("error", status)]
+    assert "zq9canary" not in str(logged)
+
+
+@ON_STAND_INS
+async def test_an_error_of_the_framework_that_is_one_of_ours_is_no_defect(client, app):
+    broken_app(app)
+    with structlog.testing.capture_logs() as logged:
+        answer = await client.get("/framework/413")
+    assert (answer.status_code, code_of(answer)) == (413, "body_too_large")
+    assert not [line for line in logged if line["log_level"] == "error"]

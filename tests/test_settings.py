@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from authsvc.settings import InvalidSettings, Settings, describe, environment, is_secret, is_set, load
+from authsvc.environment import describe, environment, is_secret, is_set, load
+from authsvc.settings import InvalidSettings, Settings
+from authsvc.tokens.key_schedule import KeySchedule
 
 CANARY = "zq9canary7xk"
 SECRET = "kf3Vd0mQhW8uYx2ZpL7rTn5cBj9sGa4eHo6i"
@@ -205,10 +207,129 @@ def test_a_list_is_parted_by_commas(text, names):
         ("redis_url", CANARY),
         ("redis_url", f"redis://:{CANARY}@[redis"),
         ("redis_url", f"redis://:{CANARY}@red\u2100is"),
+        ("redis_url", f"redis://:{CANARY}/x@redis"),
+        ("host", ""),
+        ("session_idle_ttl", "3651d"),
+        ("refresh_max_replays", "1000001"),
+        ("signing_key_rotation", "3651d"),
+        ("argon2_memory_kib", "4194305"),
+        ("argon2_time_cost", "101"),
+        ("hashing_queue_length", "100001"),
+        ("hashing_queue_timeout", "61s"),
+        ("attempts_window", "31d"),
+        ("attempts_per_address", "1000001"),
+        ("registrations_per_address", "1000001"),
+        ("redis_timeout", "0.1ms"),
+        ("redis_timeout", "10001ms"),
+        ("redis_connections", "10001"),
+        ("database_connections", "1001"),
+        ("database_timeout", "601s"),
+        ("access_token_ttl", "30500ms"),
     ],
 )
 def test_a_value_out_of_bounds_is_refused_by_name(name, value):
     assert refusal(**{name: value}).startswith(f"AUTHSVC_{name.upper()} ")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("port", CANARY, "must be a whole number from 0 to 65535"),
+        ("port", "65536", "must be a whole number from 0 to 65535"),
+        ("docs_enabled", CANARY, "must be true or false"),
+        ("log_format", CANARY, "must be json or console"),
+        ("signing_algorithm", "none", "must be EdDSA, ES256 or RS256"),
+        ("audience", "", "must not be empty"),
+        ("redis_timeout", "20s", "must be a duration from 1ms to 10s"),
+        ("redis_prefix", CANARY.upper(), "must be 1 to 32 characters of a to z, 0 to 9, _ and -"),
+        ("access_token_ttl", "30500ms", "must be a whole number of seconds"),
+    ],
+)
+def test_a_refusal_says_what_would_be_accepted(name, value, said):
+    assert refusal(**{name: value}) == f"AUTHSVC_{name.upper()} {said}."
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql+asyncpg://x:{CANARY}@db/x?sslmode=require",
+        f"postgresql+asyncpg://x:{CANARY}@db/x?{CANARY}=1",
+        f"postgresql+asyncpg://x:{CANARY}@db/x?command_timeout=5",
+        f"postgresql+asyncpg://x:{CANARY}@db/x?ssl={CANARY}",
+        f"postgresql+asyncpg://x:{CANARY}@db/x?ssl=require&ssl=require",
+        f"postgresql+asyncpg://x:{CANARY}@db/x?target_session_attrs={CANARY}",
+        f"postgresql+asyncpg://x:{CANARY}@db/x?prepared_statement_cache_size={CANARY}",
+        f"postgresql+asyncpg://x:{CANARY}@db:65536/x",
+        f"postgresql+asyncpg://x:{CANARY}@db:0/x",
+        f"postgresql+asyncpg://x:{CANARY}@/x?host=db&port={CANARY}",
+        f"postgresql+asyncpg://x:{CANARY}@/x?host=a:1&host=b",
+        f"sqlite+aiosqlite://x:{CANARY}@db/x",
+        f"sqlite+aiosqlite:///x.db?{CANARY}=1",
+    ],
+)
+def test_a_database_url_that_would_fail_later_is_refused(url):
+    assert refusal(database_url=url).startswith("AUTHSVC_DATABASE_URL ")
+
+
+def test_the_option_that_everybody_tries_is_named_with_the_one_to_use():
+    said = refusal(database_url="postgresql+asyncpg://db/x?sslmode=require")
+    assert said == "AUTHSVC_DATABASE_URL takes ssl in place of sslmode: ?ssl=require, for example."
+
+
+@pytest.mark.parametrize(
+    "proxy", ["*", "proxy.internal", "10.0.0.0/33", "10.0.0.1/x", "0.0.0.0/0", "::/0", "1"]
+)
+def test_what_is_no_address_of_a_proxy_is_refused(proxy):
+    assert refusal(trusted_proxies=f"10.0.0.1,{proxy}").startswith("AUTHSVC_TRUSTED_PROXIES must ")
+
+
+def test_proxies_are_handed_on_as_addresses_are_written_canonically():
+    given = "10.1.2.3/16,2001:DB8:0::1,2001:db8::5/64,127.0.0.1"
+    proxies = load(ENOUGH | {"AUTHSVC_TRUSTED_PROXIES": given}).trusted_proxies
+    assert proxies == ("10.1.0.0/16", "2001:db8::1", "2001:db8::/64", "127.0.0.1")
+
+
+OF_KUBERNETES = {
+    "AUTHSVC_PORT": "tcp://10.0.0.1:8000",
+    "AUTHSVC_PORT_8000_TCP": "tcp://10.0.0.1:8000",
+    "AUTHSVC_PORT_8000_TCP_PROTO": "tcp",
+    "AUTHSVC_PORT_8000_TCP_PORT": "8000",
+    "AUTHSVC_PORT_8000_TCP_ADDR": "10.0.0.1",
+    "AUTHSVC_SERVICE_HOST": "10.0.0.1",
+    "AUTHSVC_SERVICE_PORT": "8000",
+    "AUTHSVC_SERVICE_PORT_HTTP": "8000",
+    "AUTHSVC_REDIS_PORT": "tcp://10.0.0.2:6379",
+    "AUTHSVC_REDIS_SERVICE_HOST": "10.0.0.2",
+}
+
+
+def test_what_kubernetes_writes_beside_a_service_is_no_setting():
+    assert load(ENOUGH | OF_KUBERNETES) == load(ENOUGH)
+
+
+@pytest.mark.parametrize(
+    "name", ["AUTHSVC_SERVICE", "AUTHSVC_PORT_8000", "AUTHSVC_PORT_X_TCP", "AUTHSVC_REDIS_PORT"]
+)
+def test_what_only_looks_a_little_like_it_is_refused(name):
+    with pytest.raises(InvalidSettings, match=f"There is no setting {name}"):
+        load(ENOUGH | {name: "8000"})
+
+
+@pytest.mark.parametrize("ttl", ["10s", "5m", "15m"])
+def test_every_rotation_that_is_accepted_makes_a_schedule(ttl):
+    ttl_only = ENOUGH | {"AUTHSVC_ACCESS_TOKEN_TTL": ttl}
+    said = refusal(access_token_ttl=ttl, signing_key_rotation="1h")
+    least = said.split(" must be ")[1].split()[0]
+    settings = load(ttl_only | {"AUTHSVC_SIGNING_KEY_ROTATION": least})
+    KeySchedule(settings.access_token_ttl, rotation_interval=settings.signing_key_rotation)
+    before = f"{int(least.removesuffix('m')) - 1}m"
+    assert f"must be {least} or more" in refusal(access_token_ttl=ttl, signing_key_rotation=before)
+
+
+def test_the_table_tells_the_shortest_rotation():
+    [told] = [row for name, _, row in describe() if name == "AUTHSVC_SIGNING_KEY_ROTATION"]
+    assert "must be 75m or more" in refusal(signing_key_rotation="1h")
+    assert "at least 75m" in told
 
 
 @pytest.mark.parametrize(
@@ -251,6 +372,12 @@ def test_the_public_url_is_kept_without_its_last_slash(url):
     [
         ("DATABASE_URL", "sqlite+aiosqlite:///./authsvc.db"),
         ("DATABASE_URL", "postgresql+asyncpg://authsvc@/authsvc?host=/run/postgresql"),
+        ("DATABASE_URL", "postgresql+asyncpg:///"),
+        (
+            "DATABASE_URL",
+            "postgresql+asyncpg://a:b@db:5433/x?ssl=verify-full&prepared_statement_cache_size=0",
+        ),
+        ("DATABASE_URL", "postgresql+asyncpg://a@/x?host=a:1&host=b:2&target_session_attrs=primary"),
         ("REDIS_URL", "rediss://redis:6380/1"),
         ("REDIS_URL", "unix:///run/valkey.sock?db=1"),
         ("REDIS_URL", "redis+sentinel://a:26379,b:26379/main"),
@@ -314,6 +441,11 @@ def test_every_setting_is_described_with_its_default_as_one_would_write_it():
     assert defaults["AUTHSVC_ACCESS_TOKEN_TTL"] == "5m"
     assert defaults["AUTHSVC_REDIS_TIMEOUT"] == "250ms"
     assert defaults["AUTHSVC_HASHING_THREADS"] == "processors − 1"
+    told = {name.split()[0]: description for name, _, description in rows}
+    assert told["AUTHSVC_PORT"].endswith(" From 0 to 65535.")
+    assert told["AUTHSVC_REDIS_TIMEOUT"].endswith(" From 1ms to 10s.")
+    assert told["AUTHSVC_LOG_FORMAT"].endswith(" `json` or `console`.")
+    assert told["AUTHSVC_DOCS_ENABLED"].endswith(" `true` or `false`.")
     with_files = [name for name, _, _ in rows if name.endswith(" (or …_FILE)")]
     assert len(with_files) == len([field for field in Settings.model_fields if is_secret(field)]) == 4
 

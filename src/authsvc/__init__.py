@@ -9,8 +9,9 @@ The floor plan. One may walk down, never up, and never between rooms (import-lin
     foundation  errors, keyspace        what can go wrong; what Redis holds
                 kit/                    tools that never heard of authentication
 
-app.py is the front hall, wiring.py knows what everything is made of, settings.py what can be set,
-problems.py how an error is told over HTTP, devservers/ starts PostgreSQL and Valkey for development.
+app.py is the front hall, wiring.py knows what everything is made of, settings.py what can be set and
+environment.py what is set, problems.py how an error is told over HTTP; devservers/ starts PostgreSQL and
+Valkey for development.
 """
 
 __version__ = "0.1.0"

@@ -16,6 +16,8 @@ from authsvc.api import health, sessions, users, wellknown
 from authsvc.api.deps import Authenticated
 from authsvc.api.express import ExpressLane, express_answers
 from authsvc.api.middleware import FrontDesk
+from authsvc.environment import load
+from authsvc.flows.check_health import reason
 from authsvc.flows.maintain import Maintain
 from authsvc.kit.clock import Clock, utc_now
 from authsvc.kit.database import Database, DatabaseLimits
@@ -23,7 +25,7 @@ from authsvc.kit.logs import configure_logs
 from authsvc.kit.outage import Outage
 from authsvc.kit.redis import RedisClient
 from authsvc.pages import routes as pages
-from authsvc.settings import Settings, load
+from authsvc.settings import Settings
 from authsvc.wiring import Flows, wire
 
 _log = structlog.get_logger(__name__)
@@ -133,7 +135,9 @@ def _open_doors(app: FastAPI, settings: Settings, flows: Flows, clock: Clock) ->
     )
     app.include_router(wellknown.router(flows.key_ring, flows.key_schedule, clock))
     app.include_router(health.router(flows.check_health))
-    app.include_router(pages.router(flows.check_health, docs_enabled=settings.docs_enabled))
+    app.include_router(
+        pages.router(flows.check_health, public_url=settings.public_url, docs_enabled=settings.docs_enabled)
+    )
 
 
 def _open_express_lane(app: FastAPI, flows: Flows) -> None:
@@ -186,8 +190,6 @@ async def _maintain(maintain: Maintain) -> bool:
     try:
         await maintain()
     except Outage as outage:
-        _log.error(
-            "housekeeping_postponed", dependency=outage.dependency, cause=type(outage.__cause__).__name__
-        )
+        _log.error("housekeeping_postponed", dependency=outage.dependency, cause=reason(outage))
         return False
     return True

@@ -33,7 +33,7 @@ _STATUS: dict[type[AuthsvcError], HTTPStatus] = {
     errors.InternalError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
-_NO_BODY_FOR = {
+_TOLD_BY_THE_FRAMEWORK: dict[int, type[AuthsvcError]] = {
     HTTPStatus.NOT_FOUND: errors.PathNotFound,
     HTTPStatus.METHOD_NOT_ALLOWED: errors.MethodNotAllowed,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: errors.BodyTooLarge,
@@ -114,7 +114,7 @@ def problem_response(error: AuthsvcError, scope: Any) -> Response:
             content["reason"] = error.reason
         case errors.TooManyAttempts() | errors.NotNow():
             headers["Retry-After"] = str(error.retry_after)
-        case errors.InvalidToken() | errors.SessionEnded():
+        case errors.InvalidToken() | errors.SessionEnded() | errors.NeitherTokenGenuine():
             headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
         case errors.NotAuthenticated() | errors.CredentialsRefused():
             headers["WWW-Authenticate"] = "Bearer"
@@ -144,7 +144,10 @@ def install(app: FastAPI) -> None:
 
     async def tell_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101  (registered for nothing else)
-        kind = _NO_BODY_FOR.get(HTTPStatus(error.status_code), errors.InternalError)
+        kind = _TOLD_BY_THE_FRAMEWORK.get(error.status_code)
+        if kind is None:
+            _log.error("defect", framework_status=error.status_code, path=request.scope["path"])
+            return problem_response(errors.InternalError(), request.scope)
         response = problem_response(kind(), request.scope)
         if kind is errors.MethodNotAllowed:
             response.headers["Allow"] = ", ".join(_allowed_methods(request))

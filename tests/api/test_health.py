@@ -1,14 +1,21 @@
 """The probes: what they say, how soon, and how seldom they ask."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from time import monotonic
 
+import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import text
+from structlog.testing import capture_logs
 from tests.support.clock import SettableClock
 
-from authsvc.flows.check_health import CheckHealth
+from authsvc.api import health
+from authsvc.flows.check_health import CheckHealth, reason
+from authsvc.kit.database import Database, DatabaseLimits
 from authsvc.kit.outage import Outage
 
 
@@ -21,15 +28,35 @@ async def test_all_is_well(client):
     assert ready.json() == {"status": "ok", "dependencies": everything}
 
 
-async def test_a_database_of_another_version_is_not_ready(client, database):
-    async with database.write() as connection:
-        known = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one()
-        await connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+@asynccontextmanager
+async def at_revision(database: Database, revision: str | None) -> AsyncIterator[None]:
+    """Let the schema say that it is at this revision, None: at none."""
+    known = await be_at(database, revision)
     try:
-        ready = await client.get("/readyz")
+        yield
     finally:
-        async with database.write() as connection:
-            await connection.execute(text(f"UPDATE alembic_version SET version_num = '{known}'"))  # noqa: S608  (ours)
+        await be_at(database, known)
+
+
+async def be_at(database: Database, revision: str | None) -> str | None:
+    """Return the revision before."""
+    async with database.write() as connection:
+        before = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar()
+        await connection.execute(text("DELETE FROM alembic_version"))
+        if revision is not None:
+            statement = text("INSERT INTO alembic_version VALUES (:revision)")
+            await connection.execute(statement, {"revision": revision})
+    return before
+
+
+async def test_a_database_of_a_newer_version_serves(client, database):
+    async with at_revision(database, "9999"):
+        assert (await client.get("/readyz")).status_code == 200
+
+
+async def test_a_database_without_a_schema_is_not_ready(client, database):
+    async with at_revision(database, None):
+        ready = await client.get("/readyz")
     assert ready.status_code == 503
     assert ready.json()["dependencies"] == {
         "database": "schema_outdated",
@@ -87,11 +114,64 @@ async def test_a_silent_dependency_is_down_after_the_timeout_and_hides_no_other(
     timeout = timedelta(milliseconds=20)
     check = CheckHealth({"a": silent, "b": broken, "c": CountingProbe()}, SettableClock(), timeout=timeout)
     began = monotonic()
-    health = await check()
+    found = await check()
     assert monotonic() - began < 1
-    assert health.states == {"a": "down", "b": "down", "c": "ok"}
-    assert not health.ready
+    assert found.states == {"a": "down", "b": "down", "c": "ok"}
+    assert found.causes == {"a": "no answer within 20 ms", "b": "ConnectionError"}
+    assert not found.ready
     spoke.set()
+
+
+async def test_why_something_is_down_is_for_the_log_and_never_for_an_answer():
+    async def refused() -> str:
+        raise Outage("database") from ConnectionRefusedError(111, "canary")
+
+    async def keyless() -> str:
+        raise Outage("database")
+
+    check = CheckHealth({"database": refused, "signing_keys": keyless}, SettableClock())
+    app = FastAPI()
+    app.include_router(health.router(check))
+    with capture_logs() as logged:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+            answer = await client.get("/readyz")
+    assert answer.status_code == 503
+    assert "canary" not in answer.text
+    assert [(line["dependency"], line["cause"]) for line in logged] == [
+        ("database", "[Errno 111] canary"),
+        ("signing_keys", "needs the database"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+asyncpg://ada:canary@127.0.0.1:1/x?ssl=disable",
+        "postgresql+asyncpg://ada:canary@nowhere.invalid/x?ssl=disable",
+    ],
+)
+async def test_causes_can_be_told_apart_and_hold_no_password(url):
+    out_of_reach = Database(url, DatabaseLimits(connect_timeout=30))
+    with pytest.raises(Outage) as raised:
+        async with out_of_reach.read():
+            pass
+    await out_of_reach.close()
+    told = reason(raised.value)
+    assert ("Connect call failed" in told) == ("127.0.0.1" in url), told
+    assert "canary" not in told
+
+
+def test_the_reason_is_what_the_driver_said_first():
+    def because_of(cause: BaseException) -> str:
+        outage = Outage("database")
+        outage.__cause__ = cause
+        return reason(outage)
+
+    driver = RuntimeError("<class 'asyncpg.Error'>: password authentication failed.\nHINT: secret")
+    wrapped = RuntimeError("[SQL: select secret]")
+    wrapped.orig = driver  # type: ignore[attr-defined]  # as SQLAlchemy's errors have it
+    assert because_of(wrapped) == "password authentication failed"
+    assert because_of(TimeoutError()) == "no answer in time"
 
 
 async def test_who_gives_up_waiting_does_not_spoil_the_answer_for_others():

@@ -75,14 +75,15 @@ def running(command: str, where: Path, *envs: Mapping[str, str]) -> Iterator[Any
     All answer when the block begins, and are gone after it. Gives a `Running`, or a tuple of several.
     """
     with ExitStack() as stack:
-        started = [stack.enter_context(_started(command, where, env)) for env in envs]
-        for each in started:
+        all_of_them = [stack.enter_context(started(command, where, env)) for env in envs]
+        for each in all_of_them:
             wait_until_it_answers(each)
-        yield started[0] if len(started) == 1 else tuple(started)
+        yield all_of_them[0] if len(all_of_them) == 1 else tuple(all_of_them)
 
 
 @contextmanager
-def _started(command: str, where: Path, env: Mapping[str, str]) -> Iterator[Running]:
+def started(command: str, where: Path, env: Mapping[str, str]) -> Iterator[Running]:
+    """Start it once, without waiting until it is ready."""
     log = where / f"{command}-{env['AUTHSVC_PORT']}.log"
     with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 - our own program

@@ -11,6 +11,7 @@ COMMANDS = (
     ("dev",),
     ("serve",),
     ("migrate",),
+    ("doctor",),
     ("settings",),
     ("version",),
     ("users",),

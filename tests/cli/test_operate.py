@@ -1,5 +1,8 @@
 """The operator's commands, on real servers."""
 
+import contextlib
+import re
+import sqlite3
 import subprocess
 from collections.abc import AsyncIterator
 
@@ -103,7 +106,7 @@ def test_an_outage_is_told_in_a_sentence_that_names_the_setting_and_no_password(
 
 
 async def test_a_disabling_that_redis_did_not_hear_of_is_told(service, servers, tmp_path):
-    await service.sign_up("mary")
+    login = await service.sign_up("mary")
     env = environment(
         secret_key=SECRET,
         database_url=servers.database,
@@ -111,7 +114,14 @@ async def test_a_disabling_that_redis_did_not_hear_of_is_told(service, servers, 
     )
     said = told(authsvc("users", "disable", "mary", where=tmp_path, env=env))
     assert said.startswith("The server of AUTHSVC_REDIS_URL cannot be used: ")
+    assert said.endswith("Run this command again to complete it.")
     assert "canary" not in said
+    assert code_of(await service.try_login("mary")) == "invalid_credentials"
+    redis_is_back = authsvc(
+        "users", "disable", "mary", where=tmp_path, env=env | {"AUTHSVC_REDIS_URL": servers.redis}
+    )
+    assert redis_is_back.returncode == 0
+    assert not await service.is_alive(login)
 
 
 async def test_the_doctor_finds_a_sound_installation_sound(service, env, tmp_path):
@@ -141,3 +151,16 @@ def test_the_doctor_survives_what_it_finds(env, tmp_path):
     examined = authsvc("doctor", where=tmp_path, env=nowhere)
     assert (examined.returncode, examined.stderr) == (1, "")
     assert examined.stdout.count(" down ") == 3
+    assert examined.stdout.count("Connect call failed") == 2
+    assert "They are kept in the database." in examined.stdout
+
+
+def test_the_doctor_changes_nothing(tmp_path, servers):
+    url = f"sqlite+aiosqlite:///{tmp_path}/authsvc.db"
+    env = environment(secret_key=SECRET, database_url=url, redis_url=servers.redis)
+    assert authsvc("migrate", where=tmp_path, env=env).returncode == 0
+    examined = authsvc("doctor", where=tmp_path, env=env)
+    assert (examined.returncode, examined.stderr) == (0, "")
+    assert re.search(r"^signing keys +none_yet  .*`authsvc serve`", examined.stdout, re.MULTILINE)
+    with contextlib.closing(sqlite3.connect(tmp_path / "authsvc.db")) as database:
+        assert database.execute("SELECT count(*) FROM signing_keys").fetchone() == (0,)

@@ -1,9 +1,13 @@
+import asyncio
+import json
 import signal
 import socket
 
 import httpx
 import pytest
-from tests.cli.running import SECRET, authsvc, environment, free_port, running
+from tests.cli.running import SECRET, Running, authsvc, environment, free_port, running, started
+
+from authsvc.kit.redis import RedisClient
 
 # Whole programs are started here, which takes its time where much else is running.
 pytestmark = pytest.mark.timeout(180)
@@ -45,5 +49,42 @@ def test_a_port_in_use_is_told(tmp_path):
 def test_one_process_stops_in_order(env, tmp_path):
     with running("serve", tmp_path, env | {"AUTHSVC_PORT": str(free_port())}) as service:
         assert httpx.get(f"{service.url}/docs").status_code == 404  # off, unless asked for
+        service.wait_until_said(listening_at(service), 1)
         assert service.stop(signal.SIGTERM) == 0
     assert "Traceback" not in service.said
+    assert '"level": "warning"' not in service.said
+
+
+def listening_at(service: Running, workers: int = 1) -> str:
+    url = service.url.replace("127.0.0.1", "localhost")
+    return f'"url": "{url}", "workers": {workers}}}'
+
+
+def test_what_it_starts_without_is_told_with_the_cause(tmp_path):
+    """Nothing answers here: it starts all the same, and says of each why."""
+    env = environment(**WHOLE | {"redis_url": "redis://:canary@127.0.0.1:1"}, port=str(free_port()))
+    with started("serve", tmp_path, env) as service:
+        service.wait_until_said('"event": "listening"', 1)
+        told = [json.loads(line) for line in service.said.splitlines()]
+        assert service.stop(signal.SIGTERM) == 0
+    warned = {line["dependency"]: line for line in told if line["level"] == "warning"}
+    assert warned["database"]["state"] == "schema_outdated"
+    assert "authsvc migrate" in warned["database"]["advice"]
+    assert "127.0.0.1:1" in warned["redis"]["cause"]
+    assert warned["signing_keys"]["cause"] == "needs the database"
+    assert "canary" not in service.said
+
+
+async def test_a_redis_that_evicts_is_told_at_start(env, servers, tmp_path):
+    redis = RedisClient.connect(servers.redis, timeout=5, max_connections=1)
+    await redis.execute("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    try:
+        with started("serve", tmp_path, env | {"AUTHSVC_PORT": str(free_port())}) as service:
+            await asyncio.to_thread(service.wait_until_said, '"event": "listening"', 1)
+            assert await asyncio.to_thread(service.stop, signal.SIGTERM) == 0
+    finally:
+        await redis.execute("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        await redis.close()
+    (line,) = [line for line in service.said.splitlines() if "dependency_unfit" in line]
+    assert json.loads(line)["state"] == "unsafe_store_policy"
+    assert "noeviction" in json.loads(line)["advice"]

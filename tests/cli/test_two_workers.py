@@ -125,6 +125,8 @@ async def test_a_logout_amid_refreshes_is_final_in_every_process(clients):
 async def test_two_workers_finish_what_is_under_way_and_stop_in_order(servers, clients, tmp_path):
     await Service(clients[0]).sign_up("mary")
     with running("serve", tmp_path, settings_of(servers, workers="2")) as service:
+        told = f'"url": "{service.url.replace("127.0.0.1", "localhost")}", "workers": 2}}'
+        await asyncio.to_thread(service.wait_until_said, told, 1)
         await finish_a_login_while_stopping(service)
         assert await asyncio.to_thread(service.process.wait, PATIENCE) == 0
         assert service.said.count("Finished server process") == 2

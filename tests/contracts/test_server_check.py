@@ -29,13 +29,28 @@ async def test_a_server_that_evicts_keys_is_unfit(redis):
         await redis.execute("CONFIG", "SET", "maxmemory-policy", "noeviction")
 
 
-async def test_a_user_who_may_not_run_scripts_is_told_so(redis, places: Urls):
+@pytest.mark.parametrize(("denied", "state"), [("-@scripting", "no_scripts"), ("-info", "no_info")])
+async def test_a_user_who_may_not_do_what_is_needed_is_told_so(redis, places: Urls, denied, state):
     everything = ("+@all", "~*", "&*")
-    await redis.execute("ACL", "SETUSER", "reader", "on", ">secret", *everything, "-@scripting")
+    await redis.execute("ACL", "SETUSER", "reader", "on", ">secret", *everything, denied)
     path, _, _ = places.redis.removeprefix("unix://").partition("?")
     limited = RedisClient.connect(f"unix://reader:secret@{path}?db=0", timeout=5, max_connections=1)
     try:
-        assert await check_server(limited) == "no_scripts"
+        assert await check_server(limited) == state
+        assert await check_server(limited) == state
+    finally:
+        await limited.close()
+        await redis.execute("ACL", "DELUSER", "reader")
+
+
+async def test_a_user_who_loses_info_is_told_so_on_the_connection_at_hand(redis, places: Urls):
+    await redis.execute("ACL", "SETUSER", "reader", "on", ">secret", "+@all", "~*", "&*")
+    path, _, _ = places.redis.removeprefix("unix://").partition("?")
+    limited = RedisClient.connect(f"unix://reader:secret@{path}?db=0", timeout=5, max_connections=1)
+    try:
+        assert await check_server(limited) == "ok"
+        await redis.execute("ACL", "SETUSER", "reader", "-info")
+        assert await check_server(limited) == "no_info"
     finally:
         await limited.close()
         await redis.execute("ACL", "DELUSER", "reader")
@@ -80,4 +95,5 @@ async def test_a_server_that_is_not_there_is_an_outage(stores):
 
 
 def test_there_is_advice_for_every_state(stores):
-    assert set(ADVICE) == {"down", "schema_outdated", "too_old", "unsafe_store_policy", "no_scripts"}
+    of_redis = {"too_old", "unsafe_store_policy", "no_info", "no_scripts"}
+    assert set(ADVICE) == of_redis | {"down", "schema_outdated", "none_yet"}

@@ -25,7 +25,6 @@ def redis_url(cluster):
     return cluster.url
 
 
-
 async def slot_of(service: Service, login: Login) -> int:
     user_id = UUID((await service.user(login)).json()["id"])
     return key_slot(Keyspace().sessions(user_id).encode())

@@ -23,7 +23,6 @@ def redis_url(sentinels):
     return sentinels.url
 
 
-
 async def test_the_service_works_on_the_primary_that_the_sentinels_name(service):
     login = await service.refresh(await service.sign_up())
     assert (await service.log_out(login)).status_code == 204

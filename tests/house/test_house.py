@@ -14,7 +14,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 ROOMS = ("users", "passwords", "sessions", "tokens", "throttle")
 
 # The environment is read once; the rest starts other programs, which inherit it.
-READS_THE_ENVIRONMENT = {"settings.py"}
+READS_THE_ENVIRONMENT = {"environment.py"}
 HANDS_THE_ENVIRONMENT_ON = {"cli", "devservers"}
 
 

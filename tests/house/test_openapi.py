@@ -54,6 +54,27 @@ def test_every_code_that_is_described_exists_and_has_that_status(document):
                     assert status_of(codes[code.strip("`")]).value == int(status), (name, code)
 
 
+def test_an_operation_is_named_like_the_flow_behind_it(document):
+    """Generated clients call their methods so."""
+    assert {name: operation["operationId"] for name, operation in operations(document)} == {
+        "POST /register": "register",
+        "POST /login": "log_in",
+        "POST /refresh_jwt": "refresh",
+        "POST /logout": "log_out",
+        "GET /user": "show_user",
+        "PATCH /user": "update_user",
+        "POST /user/password": "change_password",
+        "DELETE /user": "delete_user",
+        "GET /sessions": "list_sessions",
+        "DELETE /sessions/{session_id}": "end_session",
+        "GET /.well-known/jwks.json": "jwks",
+        "GET /livez": "livez",
+        "GET /readyz": "readyz",
+        "GET /problems": "problems",
+        "GET /problems/{code}": "problem",
+    }
+
+
 def test_fastapis_own_idea_of_a_refusal_is_not_described(document):
     assert "HTTPValidationError" not in json.dumps(document)
     assert "ValidationError" not in document["components"]["schemas"]

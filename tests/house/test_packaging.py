@@ -1,10 +1,13 @@
 """What is shipped beside the code: lock files, Makefile, Dockerfile, compose.yaml; and what no file names."""
 
+import ast
 import os
 import re
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,9 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 LOCKS = ("build", "serve", "dev", "test")
 SHIPPED_DOT_NAMES = {".ci", ".dockerignore", ".env.example", ".gitignore"}
+
+# Parts of FastAPI, pydantic and redis[hiredis], imported by their own names.
+CAME_ALONG = {"starlette", "annotated_types", "hiredis"}
 
 # In pieces, so that this file does not name what it forbids.
 FOREIGN = tuple(
@@ -189,6 +195,31 @@ def test_every_compose_service_tells_its_health_or_runs_once() -> None:
     assert "migrate: {condition: service_completed_successfully}" in found["authsvc"]
     assert "build: ." in found["authsvc"]
     assert re.search(r"^HEALTHCHECK .*\n.*/livez", text("Dockerfile"), re.MULTILINE)
+
+
+def test_every_setting_reaches_the_service_in_compose() -> None:
+    for name in ("authsvc", "migrate"):
+        assert "env_file: [{path: .env, required: false}]" in services()[name]
+    assert "#AUTHSVC_TRUSTED_PROXIES=" in text(".env.example")
+
+
+def test_every_module_that_is_imported_is_asked_for() -> None:
+    """A package that only comes with another one may go with it."""
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev-servers"]]
+    asked = {canonicalize_name(Requirement(line).name) for line in wanted}
+    imported = set()
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add((node.module or "").partition(".")[0])
+    foreign = imported - sys.stdlib_module_names - {"authsvc"}
+    sources = packages_distributions()
+    came_along = {name for name in foreign if asked.isdisjoint(map(canonicalize_name, sources.get(name, [])))}
+    assert "idna" in foreign
+    assert came_along <= CAME_ALONG
 
 
 def test_every_compose_service_is_locked_down() -> None:

@@ -6,11 +6,12 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext, MigrationStep
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from authsvc.kit.database import Database, DatabaseLimits, metadata
 from authsvc.kit.outage import Outage
-from authsvc.migrations import _run, _script, alembic_config, migrate, pending
+from authsvc.migrations import _is_outdated, _run, _script, alembic_config, migrate, pending
 from authsvc.sessions import tables as sessions_tables  # noqa: F401 - registers its table with the metadata
 from authsvc.tokens import tables as tokens_tables  # noqa: F401 - likewise
 from authsvc.users import tables as users_tables  # noqa: F401 - likewise
@@ -109,11 +110,30 @@ async def test_pending_tells_whether_there_is_something_to_do(database):
     assert not await pending(database)
 
 
-async def test_a_schema_from_another_version_is_pending(database):
+async def test_a_newer_schema_is_as_good_as_ones_own_and_left_alone(database):
     await migrate(database)
     async with database.write() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    assert not await pending(database)
+    assert await migrate(database) == []
+
+
+async def test_a_history_without_any_revision_is_pending(database):
+    await migrate(database)
+    async with database.write() as connection:
+        await connection.execute(text("DELETE FROM alembic_version"))
     assert await pending(database)
+
+
+@pytest.mark.parametrize(
+    ("applied", "outdated"), [([], True), (["1"], True), (["2"], True), (["3"], False), (["4"], False)]
+)
+def test_only_a_revision_known_to_be_older_is_outdated(tmp_path, applied, outdated):
+    (tmp_path / "versions").mkdir()
+    for revision, before in (("1", None), ("2", "1"), ("3", "2")):
+        step = f"revision, down_revision = {revision!r}, {before!r}\n"
+        (tmp_path / "versions" / f"{revision}.py").write_text(step)
+    assert _is_outdated(applied, ScriptDirectory(str(tmp_path))) == outdated
 
 
 async def test_a_database_out_of_reach_is_an_outage_and_not_pending():

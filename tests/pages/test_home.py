@@ -2,6 +2,9 @@ from blockbuster import blockbuster_ctx
 from httpx import AsyncClient
 from tests.pages.visiting import Markup
 
+from authsvc.cli.welcome import WALK
+from authsvc.pages.example import example
+
 
 def states(page: str) -> list[str]:
     """What the page says of each dependency: "name: state"."""
@@ -50,12 +53,15 @@ async def test_the_example_arrives_as_it_is_to_be_typed(client: AsyncClient):
         for element in Markup((await client.get("/")).text).all("code")
         if "curl" in (text := "".join(element.text))
     ]
-    assert """-d '{"username": "ada", "password": """ in code
-    assert [path for path in ("/register", "/login", "/user") if f'"$AUTHSVC{path}"' in code] == [
-        "/register",
-        "/login",
-        "/user",
-    ]
+    assert code.startswith("url=https://auth.example/sub\n")
+    assert """ada='{"username": "ada", "password": """ in code
+    paths = ["/register", "/login", "/user"]
+    assert [path for path in paths if f"$url{path} " in code] == paths
+    assert WALK.format(url="https://auth.example/sub").startswith(code.rstrip())
+
+
+def test_an_address_cannot_become_a_command():
+    assert example("http://x/$(reboot)").startswith("url='http://x/$(reboot)'\n")
 
 
 async def test_pages_are_made_without_blocking_the_event_loop(client: AsyncClient):

@@ -38,7 +38,8 @@ def visitor(probes: Mapping[str, Probe], *, docs_enabled: bool = True) -> AsyncC
     app.add_middleware(FrontDesk)
     problems.install(app)
     check_health = CheckHealth(probes, lambda: datetime(2026, 3, 1, tzinfo=UTC))
-    app.include_router(router(check_health, docs_enabled=docs_enabled))
+    pages = router(check_health, public_url="https://auth.example/sub", docs_enabled=docs_enabled)
+    app.include_router(pages)
     return AsyncClient(transport=ASGITransport(app), base_url="https://auth.example")
 
 

@@ -12,10 +12,11 @@ from pathlib import Path
 from tests.races.connection import Instance
 from tests.support.stores import Urls
 
+from authsvc.environment import load
 from authsvc.kit.clock import utc_now
 from authsvc.kit.database import Database
 from authsvc.kit.redis import RedisClient
-from authsvc.settings import Settings, load
+from authsvc.settings import Settings
 from authsvc.wiring import Flows, wire
 
 ATTEMPTS = 10

@@ -2,6 +2,7 @@ import base64
 import json
 import re
 from datetime import timedelta
+from typing import get_args
 
 import jwt
 import pytest
@@ -23,10 +24,11 @@ from authsvc.tokens.claims import AccessClaims
 from authsvc.tokens.issuer import AccessTokenIssuer
 from authsvc.tokens.key_ring import KeyRing
 from authsvc.tokens.key_schedule import KeySchedule
-from authsvc.tokens.signing_keys import ALGORITHMS, Algorithm
+from authsvc.tokens.signing_keys import Algorithm
 from authsvc.tokens.store import SigningKeyStore
 
-each_algorithm = pytest.mark.parametrize("algorithm", ALGORITHMS)  # read by the fixture of the key ring
+# Read by the fixture of the key ring.
+each_algorithm = pytest.mark.parametrize("algorithm", get_args(Algorithm))
 
 
 @each_algorithm

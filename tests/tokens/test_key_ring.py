@@ -25,6 +25,19 @@ async def test_the_first_refresh_makes_a_key_that_signs_at_once(key_ring: KeyRin
     assert published_kids(key_ring, clock) == [key_ring.signing_key(clock.now).kid]
 
 
+async def test_loading_makes_no_key_and_knows_those_that_are_there(
+    store: SigningKeyStore, schedule: KeySchedule, clock: SettableClock
+):
+    ring = KeyRing(store, algorithm="EdDSA", schedule=schedule, clock=clock)
+    assert not await ring.load()
+    assert await store.all() == []
+    made = await store.ensure("ES256", clock.now, schedule.publish_lead)
+    assert made
+    clock.now = START + 2 * schedule.rotation_interval  # another algorithm and a rotation are due
+    assert await ring.load()
+    assert [key.kid for key in await store.all()] == published_kids(ring, clock) == [made.kid]
+
+
 async def test_before_the_first_refresh_everything_is_an_outage(
     store: SigningKeyStore, schedule: KeySchedule, clock: SettableClock
 ):  # A105

@@ -4,6 +4,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import select
 from tests.users.people import HASH, person
 
 from authsvc.errors import EmailTaken, Taken, UsernameTaken
@@ -11,6 +12,7 @@ from authsvc.kit.database import Database
 from authsvc.kit.outage import Outage
 from authsvc.users.identity import Email
 from authsvc.users.store import UserStore
+from authsvc.users.tables import users
 from authsvc.users.user import ProfileChanges, User
 
 NOBODY = uuid4()
@@ -50,14 +52,19 @@ async def test_a_login_that_is_no_name_finds_nobody_without_asking_the_database(
     await out_of_reach.close()
 
 
-async def test_a_taken_username_and_a_taken_address_are_told_apart(store):
+async def number_of_users(database) -> int:
+    async with database.read() as connection:
+        return len((await connection.execute(select(users.c.id))).all())
+
+
+async def test_a_taken_username_and_a_taken_address_are_told_apart(store, database):
     await store.add(person("ada", "ada@example.org"))
     with pytest.raises(UsernameTaken) as refusal:
         await store.add(person("ADA", "other@example.org"))
     assert refusal.value.__suppress_context__  # what lies below quotes the row
     with pytest.raises(EmailTaken):
         await store.add(person("bob", "ADA@example.org"))
-    assert await store.count() == 1
+    assert await number_of_users(database) == 1
 
 
 async def test_names_that_look_like_columns_do_not_confuse_the_two(store):
@@ -75,15 +82,15 @@ async def register(store: UserStore, username: str, email: str | None) -> User |
         return type(refusal)
 
 
-async def test_fifty_spellings_of_one_username_make_one_row(store):  # A043
+async def test_fifty_spellings_of_one_username_make_one_row(store, database):  # A043
     spellings = ["Zoë.Groß", "ZOË.GROSS", "zoë.gross", "ｚｏë.groß", "zOË.GROẞ"]
     spellings += [unicodedata.normalize("NFD", spelling) for spelling in spellings]
     answers = await asyncio.gather(*(register(store, spelling, None) for spelling in spellings * 5))
     assert answers.count(UsernameTaken) == 49
-    assert await store.count() == 1
+    assert await number_of_users(database) == 1
 
 
-async def test_fifty_spellings_of_one_address_make_one_row(store):  # A043
+async def test_fifty_spellings_of_one_address_make_one_row(store, database):  # A043
     domains = [
         "bücher.example.org",
         "bu\u0308cher.EXAMPLE.org",
@@ -94,7 +101,7 @@ async def test_fifty_spellings_of_one_address_make_one_row(store):  # A043
     spellings = (spellings * 3)[:50]
     answers = await asyncio.gather(*(register(store, f"user{n}", each) for n, each in enumerate(spellings)))
     assert answers.count(EmailTaken) == 49
-    assert await store.count() == 1
+    assert await number_of_users(database) == 1
 
 
 async def test_a_deleted_users_id_is_not_given_out_again(store):  # A048

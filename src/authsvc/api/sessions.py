@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from authsvc import errors
 from authsvc.api.bodies import RequestModel, documented, json_body, json_or_form_body
-from authsvc.api.deps import Authenticated, BearerToken, client
+from authsvc.api.deps import Authenticated, PresentedToken, client
 from authsvc.flows.client import Caller, Client
 from authsvc.flows.end_session import EndSession
 from authsvc.flows.issue_tokens import TokenPair
@@ -98,6 +98,7 @@ def router(
 
     @routes.post(
         "/login",
+        name="log_in",
         openapi_extra=documented(LoginRequest, form=True),
         responses=responses(
             errors.InvalidJson, errors.InvalidForm, errors.InvalidCredentials, errors.BodyTooLarge,
@@ -114,6 +115,7 @@ def router(
 
     @routes.post(
         "/refresh_jwt",
+        name="refresh",
         openapi_extra=documented(RefreshRequest),
         responses=responses(
             errors.InvalidJson, errors.InvalidRefreshToken, errors.BodyTooLarge,
@@ -132,16 +134,17 @@ def router(
 
     @routes.post(
         "/logout",
+        name="log_out",
         status_code=204,
         openapi_extra=documented(LogoutRequest, required=False),
         responses=responses(
-            errors.InvalidJson, errors.NotAuthenticated, errors.InvalidToken, errors.SessionEnded,
+            errors.InvalidJson, errors.NotAuthenticated, errors.SessionEnded,
             errors.BodyTooLarge, errors.UnsupportedMediaType, errors.InvalidRequest,
             errors.ServiceUnavailable,
         ),
     )  # fmt: skip
     async def logout(
-        token: Annotated[str | None, Depends(BearerToken())],
+        token: Annotated[str | None, Depends(PresentedToken())],
         sent: Annotated[LogoutRequest, Depends(json_body(LogoutRequest, required=False))],
     ) -> Response:
         """End this session, the user's others, or all of them. To end this session twice is fine."""
@@ -150,6 +153,7 @@ def router(
 
     @routes.get(
         "/sessions",
+        name="list_sessions",
         responses=responses(
             errors.NotAuthenticated, errors.InvalidToken, errors.SessionEnded, errors.ServiceUnavailable
         ),
@@ -173,6 +177,7 @@ def router(
 
     @routes.delete(
         "/sessions/{session_id}",
+        name="end_session",
         status_code=204,
         responses=responses(
             errors.NotAuthenticated, errors.InvalidToken, errors.SessionEnded, errors.SessionNotFound,

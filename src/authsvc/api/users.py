@@ -30,7 +30,7 @@ class RegisterRequest(RequestModel):
         max_length=256, description="3 to 64 letters, digits, `_`, `-`, `.`", examples=["ada"]
     )
     password: str = Field(
-        max_length=4096, repr=False, description="At least 15 characters, none that everybody uses",
+        max_length=4096, repr=False, description="Long enough, and none that everybody uses",
         examples=["correct horse battery staple"], json_schema_extra=_PASSWORD,
     )  # fmt: skip
     name: str | None = Field(None, max_length=512, examples=["Ada Lovelace"])
@@ -94,6 +94,7 @@ def router(
 
     @routes.post(
         "/register",
+        name="register",
         status_code=201,
         openapi_extra=documented(RegisterRequest),
         responses=_CREATED
@@ -110,13 +111,14 @@ def router(
         user = await register(sent.username, sent.password, sent.name, sent.email, from_client)
         return _json(public_record(user), 201, {"Location": "/user"})
 
-    @routes.get("/user", responses=_USER | responses(*_ANSWERED_TO_ALL))
+    @routes.get("/user", name="show_user", responses=_USER | responses(*_ANSWERED_TO_ALL))
     async def user(token: Annotated[str | None, Depends(BearerToken())]) -> Response:
         """Show the user whose session this is."""
         return _json(await show_user(token))
 
     @routes.patch(
         "/user",
+        name="update_user",
         openapi_extra=documented(UserChanges),
         responses=_USER | responses(*_ANSWERED_TO_ALL, *_WITH_BODY, errors.EmailTaken),
     )
@@ -130,6 +132,7 @@ def router(
 
     @routes.post(
         "/user/password",
+        name="change_password",
         status_code=204,
         openapi_extra=documented(PasswordChange),
         responses=responses(*_ANSWERED_TO_ALL, *_WITH_BODY, *_WITH_PASSWORD, errors.WeakPassword),
@@ -145,6 +148,7 @@ def router(
 
     @routes.delete(
         "/user",
+        name="delete_user",
         status_code=204,
         openapi_extra=documented(UserDeletion),
         responses=responses(*_ANSWERED_TO_ALL, *_WITH_BODY, *_WITH_PASSWORD),

@@ -21,8 +21,9 @@ from authsvc.cli.serve import check, server_options
 from authsvc.cli.welcome import Places, welcome
 from authsvc.devservers import DevServers, sigterm_leaves
 from authsvc.devservers.folders import LockedFolder
+from authsvc.environment import environment, is_set, load, variable
 from authsvc.kit.logs import configure_logs
-from authsvc.settings import InvalidSettings, Settings, environment, is_set, load, variable
+from authsvc.settings import InvalidSettings, Settings
 
 _FOLDER = ".authsvc"
 _NOT_YET = {"database_url": "postgresql+asyncpg:///", "redis_url": "unix:///"}

@@ -1,13 +1,14 @@
 """``authsvc doctor``: what is wrong with this installation, and what to do about it."""
 
 import asyncio
-import contextlib
+from dataclasses import dataclass
 
 from authsvc.cli.operate import open_flows
+from authsvc.environment import load
 from authsvc.flows.check_health import ADVICE, Health
 from authsvc.kit.logs import configure_logs
 from authsvc.kit.outage import Outage
-from authsvc.settings import Settings, load
+from authsvc.settings import Settings
 
 _NAMES = {
     "database": "AUTHSVC_DATABASE_URL",
@@ -16,22 +17,43 @@ _NAMES = {
 }
 
 
+_NOT_WRONG = {"ok", "none_yet"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    name: str
+    state: str
+    told: str
+
+    def __str__(self) -> str:
+        return f"{_NAMES.get(self.name, self.name):<21} {self.state:<4}  {self.told}".rstrip()
+
+
 def examine() -> tuple[str, bool]:
-    """Return a line for each thing that the service depends on, and whether all is well."""
+    """Return a line for each thing that the service depends on, and whether all is well. Changes nothing."""
     settings = load()
     configure_logs("error", settings.log_format)
-    health = asyncio.run(_ask(settings))
-    lines = [_line(name, state) for name, state in health.states.items()]
-    return "\n".join(lines), health.ready
+    findings = asyncio.run(_ask(settings))
+    return "\n".join(map(str, findings)), all(each.state in _NOT_WRONG for each in findings)
 
 
-async def _ask(settings: Settings) -> Health:
+async def _ask(settings: Settings) -> list[_Finding]:
     async with open_flows(settings) as (flows, _):
-        with contextlib.suppress(Outage):  # the states tell of it
-            await flows.key_ring.refresh()
-        return await flows.check_health()
+        try:
+            keys = "ok" if await flows.key_ring.load() else "none_yet"
+        except Outage:  # of the database, which the line about that explains
+            keys = "down"
+        health = await flows.check_health()
+    states = dict(health.states) | {"signing_keys": keys}
+    return [_Finding(name, state, _told(name, state, health)) for name, state in states.items()]
 
 
-def _line(name: str, state: str) -> str:
-    advice = "" if state == "ok" else f"  {ADVICE.get(state, '')}"
-    return f"{_NAMES.get(name, name):<21} {state}{advice}"
+def _told(name: str, state: str, health: Health) -> str:
+    if state == "ok":
+        return ""
+    if state == "down" and name == "signing_keys":
+        return "They are kept in the database. Put that right first."
+    if state == "down":
+        return f"{health.causes[name]}. {ADVICE[state]}"
+    return ADVICE[state]

@@ -1,8 +1,7 @@
 """What went wrong, as a sentence for whoever typed the command."""
 
-import re
-
 from authsvc.devservers import DevServersError
+from authsvc.flows.check_health import reason
 from authsvc.kit.outage import Outage
 from authsvc.settings import InvalidSettings
 from authsvc.tokens.key_cipher import SigningKeyError
@@ -20,13 +19,6 @@ def sentence(error: Exception) -> str | None:
         case CommandFailed() | InvalidSettings() | DevServersError() | SigningKeyError():
             return str(error)
         case Outage(dependency=dependency):
-            return f"The server of {_SETTING[dependency]} cannot be used: {_reason(error.__cause__)}."
+            return f"The server of {_SETTING[dependency]} cannot be used: {reason(error)}."
         case _:
             return None
-
-
-def _reason(cause: BaseException | None) -> str:
-    """Return the first line of what the driver said, without the driver's own decoration."""
-    lines = str(getattr(cause, "orig", cause) or "").strip().splitlines()
-    said = re.sub(r"^<class '[^']*'>: ", "", lines[0]).rstrip(".") if lines else ""
-    return said or (type(cause).__name__ if cause else "no answer")

@@ -6,7 +6,8 @@ import os
 import socket
 from collections.abc import Iterator
 
-from authsvc.settings import InvalidSettings, variable
+from authsvc.environment import variable
+from authsvc.settings import InvalidSettings
 
 _BACKLOG = 2048
 

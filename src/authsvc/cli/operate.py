@@ -7,15 +7,23 @@ from datetime import datetime
 from typing import TypeVar
 
 from authsvc.app import connect
-from authsvc.cli.failures import CommandFailed
+from authsvc.cli.failures import CommandFailed, sentence
+from authsvc.environment import describe, load
 from authsvc.kit.clock import utc_now
 from authsvc.kit.database import Database
 from authsvc.kit.logs import configure_logs
+from authsvc.kit.outage import Outage
 from authsvc.migrations import migrate, pending
-from authsvc.settings import Settings, describe, load
+from authsvc.settings import Settings
+from authsvc.users.user import User
 from authsvc.wiring import Flows, wire
 
 T = TypeVar("T")
+
+_HALF_DONE = (
+    "The user is disabled and cannot log in or refresh, but access tokens may be accepted until they expire. "
+    "Run this command again to complete it."
+)
 
 
 def migrate_schema() -> list[str]:
@@ -41,7 +49,17 @@ def settings_table() -> str:
 
 def set_user_disabled(login: str, *, disabled: bool) -> str:
     """Disable or enable; return the username."""
-    user = _with_flows(lambda flows: flows.set_user_disabled(login, disabled=disabled))
+
+    async def change(flows: Flows) -> User | None:
+        try:
+            return await flows.set_user_disabled(login, disabled=disabled)
+        except Outage as outage:
+            if outage.dependency != "redis":
+                raise
+            # The database comes first, so that much is done.
+            raise CommandFailed(f"{sentence(outage)} {_HALF_DONE}") from outage
+
+    user = _with_flows(change)
     if user is None:
         raise CommandFailed("There is no such user.")
     return user.username

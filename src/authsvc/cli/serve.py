@@ -1,7 +1,9 @@
 """``authsvc serve``: the production start."""
 
 import asyncio
+import contextlib
 import signal
+import socket
 import sys
 from datetime import timedelta
 from typing import Any
@@ -10,12 +12,13 @@ import structlog
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from authsvc.cli.listening import listening
+from authsvc.cli.listening import listening, local_url
 from authsvc.cli.operate import open_flows
+from authsvc.environment import load
 from authsvc.kit.logs import configure_logs
 from authsvc.kit.outage import Outage
 from authsvc.migrations import pending
-from authsvc.settings import Settings, load
+from authsvc.settings import Settings
 
 _KEEP_ALIVE = timedelta(seconds=5)
 _GRACE = timedelta(seconds=20)  # for requests under way, when the service is told to stop
@@ -55,24 +58,43 @@ def run_service() -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: sys.exit(0))
         if settings.workers == 1:
-            uvicorn.Server(config).run(sockets=[listener])
+            _Server(config).run(sockets=[listener])
             return
-        workers = Multiprocess(config, sockets=[listener])
+        workers = _Workers(config, sockets=[listener])
         workers.run()
         if any(worker.exitcode == uvicorn.config.STARTUP_FAILURE for worker in workers.processes):
             sys.exit(1)
 
 
 async def check(settings: Settings) -> None:
-    """Refuse to start with a secret that the stored keys were not encrypted with; warn of an old schema.
+    """Refuse to start with a secret that the stored keys were not encrypted with; warn of what is not fit.
 
-    A database that is down refuses nothing: the service starts, answers 503, and heals by itself.
+    What is down or unfit refuses nothing: the service starts, answers 503, and heals by itself.
     """
     async with open_flows(settings) as (flows, database):
-        try:
-            if await pending(database):
-                _log.warning("schema_outdated", advice="run: authsvc migrate")
-            else:
+        with contextlib.suppress(Outage):  # told below, with the cause
+            if not await pending(database):
                 await flows.key_ring.refresh()
-        except Outage as outage:
-            _log.warning("started_without", dependency=outage.dependency)
+        await flows.check_health()  # logs a warning of each, with advice
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and sockets:
+            _log.info("listening", url=local_url(sockets[0]), workers=1)
+
+
+class _Workers(Multiprocess):
+    """Says when all are ready for the first time."""
+
+    _told = False
+
+    def keep_subprocess_alive(self) -> None:
+        """Look after the workers: called again and again."""
+        super().keep_subprocess_alive()
+        if not self._told and all(worker.is_ready() for worker in self.processes):
+            self._told = True
+            _log.info("listening", url=local_url(self.sockets[0]), workers=len(self.processes))

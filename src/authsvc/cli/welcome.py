@@ -2,20 +2,11 @@
 
 from dataclasses import dataclass
 
-WALK = """\
-url={url}
-json='content-type: application/json'
-ada='{{"username": "ada", "password": "nine purple kettles sing"}}'
-show='\\n%{{http_code}}\\n'
+from authsvc.pages.example import BEGINNING
 
-curl -s -w "$show" $url/register -H "$json" -d "$ada"
-
-tokens=$(curl -s -w "$show" $url/login -H "$json" -d "$ada"); echo "$tokens"
-access=$(echo "$tokens" | sed -n 's/.*"access_token":"\\([^"]*\\)".*/\\1/p')
-refresh=$(echo "$tokens" | sed -n 's/.*"refresh_token":"\\([^"]*\\)".*/\\1/p')
-
-curl -s -w "$show" $url/user -H "authorization: Bearer $access"
-
+WALK = (
+    BEGINNING
+    + """
 sent='{{"refresh_token": "'$refresh'"}}'
 tokens=$(curl -s -w "$show" $url/refresh_jwt -H "$json" -d "$sent"); echo "$tokens"
 access=$(echo "$tokens" | sed -n 's/.*"access_token":"\\([^"]*\\)".*/\\1/p')
@@ -24,6 +15,7 @@ curl -s -w "$show" -X POST $url/logout -H "authorization: Bearer $access"
 
 curl -s -w "$show" $url/user -H "authorization: Bearer $access"
 """
+)
 """Register, log in, ask, refresh, log out, ask again: prints 201, 200, 200, 200, 204, 401 after the answers.
 
 For any POSIX shell. No comments: pasted into zsh they would be commands.

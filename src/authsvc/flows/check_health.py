@@ -1,6 +1,7 @@
 """Tell whether the service could do its work right now."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,13 +14,15 @@ from authsvc.kit.outage import Outage
 _log = structlog.get_logger(__name__)
 
 ADVICE = {
-    "down": "It does not answer, or not in time. Is it running, and does its URL lead there?",
-    "schema_outdated": "The schema is not the one that this version needs. Run: authsvc migrate",
+    "down": "Is it running, and does its URL lead there, with the right user and password?",
+    "schema_outdated": "The schema is older than this version needs. Run: authsvc migrate",
     "too_old": "This Redis is older than 6.2. Use Redis 6.2 or newer, or Valkey.",
     "unsafe_store_policy": "This Redis evicts keys when memory runs short, and would log users out at "
     "random. Set its maxmemory-policy to noeviction.",
+    "no_info": "This Redis user may not call INFO, by which a failover is noticed. Allow it (ACL +info).",
     "no_scripts": "This Redis does not run Lua scripts for this user. Allow EVAL and EVALSHA "
     "(ACL +@scripting).",
+    "none_yet": "The first start of `authsvc serve` makes them.",
 }
 """What each state but "ok" means, and what to do about it."""
 
@@ -29,9 +32,13 @@ Probe = Callable[[], Awaitable[str]]
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The state of each thing that the service depends on."""
+    """The state of each thing that the service depends on.
+
+    ``causes`` says of what is "down" why: for the log and for whoever runs the service, never for an answer.
+    """
 
     states: Mapping[str, str]
+    causes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ready(self) -> bool:
@@ -62,26 +69,46 @@ class CheckHealth:
         return age is not None and timedelta(0) <= age < self.max_age
 
     async def _ask_all(self) -> Health:
-        states = await asyncio.gather(*(self._ask(name, probe) for name, probe in self.probes.items()))
-        return Health(dict(zip(self.probes, states, strict=True)))
+        causes: dict[str, str] = {}
+        states = await asyncio.gather(
+            *(self._ask(name, probe, causes) for name, probe in self.probes.items())
+        )
+        return Health(dict(zip(self.probes, states, strict=True)), causes)
 
-    async def _ask(self, name: str, probe: Probe) -> str:
+    async def _ask(self, name: str, probe: Probe, causes: dict[str, str]) -> str:
         asked = asyncio.ensure_future(probe())
         # Whoever is late goes on by itself, and ends by deadlines of its own: a connection that is torn
         # away while it is being made might never be given back.
         await asyncio.wait([asked], timeout=self.timeout.total_seconds())
         if not asked.done():
             asked.add_done_callback(_forget)
-            _log.warning("dependency_down", dependency=name, cause="TimeoutError")
+            causes[name] = f"no answer within {self.timeout / timedelta(milliseconds=1):.0f} ms"
+            _log.warning("dependency_down", dependency=name, cause=causes[name])
             return "down"
         try:
             state = asked.result()
         except Outage as outage:
-            _log.warning("dependency_down", dependency=name, cause=type(outage.__cause__).__name__)
+            causes[name] = reason(outage)
+            _log.warning("dependency_down", dependency=name, cause=causes[name])
             return "down"
         if state != "ok":
             _log.warning("dependency_unfit", dependency=name, state=state, advice=ADVICE.get(state))
         return state
+
+
+def reason(outage: Outage) -> str:
+    """Return why, for the log: the first line of what the driver said, without its decoration.
+
+    Drivers name hosts and users there, and no passwords.
+    """
+    cause = outage.__cause__
+    if cause is None:
+        return f"needs the {outage.dependency}"
+    lines = str(getattr(cause, "orig", None) or cause).strip().splitlines()
+    said = re.sub(r"^<class '[^']*'>: ", "", lines[0]).rstrip(".") if lines else ""
+    if said:
+        return said
+    return "no answer in time" if isinstance(cause, TimeoutError) else type(cause).__name__
 
 
 def _forget(late: "asyncio.Future[str]") -> None:

@@ -9,7 +9,13 @@ from typing import Any, Self
 from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import NoScriptError, RedisClusterException, RedisError, ResponseError
+from redis.exceptions import (
+    NoPermissionError,
+    NoScriptError,
+    RedisClusterException,
+    RedisError,
+    ResponseError,
+)
 
 from authsvc.kit.lua import Script
 from authsvc.kit.outage import Outage
@@ -23,6 +29,10 @@ MAX_UNDER_WAY = 10_000
 """More than a process can serve in the time that Redis is given to reply; some megabytes at most."""
 
 _FAILURES = (RedisError, RedisClusterException, OSError)
+
+
+class InfoRefused(RedisError):
+    """This user may not call INFO, so nobody can tell one server from another. The cause of an `Outage`."""
 
 
 class RedisClient:
@@ -94,7 +104,9 @@ class RedisClient:
         """Return what INFO says in ``section`` (of a cluster: of its default node); {} if it says nothing."""
         try:
             reply = await self._send("INFO", section)
-        except ResponseError:
+        except ResponseError as error:
+            if _is_refusal(error):
+                raise Outage("redis") from InfoRefused(str(error))
             return {}
         except _FAILURES as error:
             raise Outage("redis") from error
@@ -133,9 +145,16 @@ async def _identify(connection: AbstractConnection) -> str:
     await connection.on_connect()
     await connection.send_command("INFO", "server")
     await connection.send_command("INFO", "replication")
-    facts = _facts(await connection.read_response()) | _facts(await connection.read_response())
+    try:
+        facts = _facts(await connection.read_response()) | _facts(await connection.read_response())
+    except ResponseError as error:
+        raise InfoRefused(str(error)) from error
     identity = f"{facts.get('run_id')} {facts.get('master_replid')}"
     return hashlib.sha256(identity.encode()).hexdigest()[:32]
+
+
+def _is_refusal(error: ResponseError) -> bool:
+    return isinstance(error, NoPermissionError) or str(error).startswith("NOPERM")
 
 
 def _facts(reply: Any) -> dict[str, str]:

@@ -1,7 +1,12 @@
-"""The schema's history, and how a database is brought up to date. Alembic, without an ini file."""
+"""The schema's history, and how a database is brought up to date. Alembic, without an ini file.
+
+A migration runs while instances of the previous version serve, so each must leave that version working: it
+adds what the new version needs, and what is no longer needed is removed a release later. Hence a schema that
+is newer than this version is as good as its own.
+"""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -45,7 +50,10 @@ async def migrate(database: Database) -> list[str]:
 
 
 async def pending(database: Database) -> bool:
-    """Whether the schema is not the one that this version needs. Raises `kit.outage.Outage`."""
+    """Whether the schema is older than this version needs, or absent. Raises `kit.outage.Outage`.
+
+    A revision that this version does not know is of a newer one, and no reason to stop serving.
+    """
     script = await asyncio.to_thread(_script)
     async with database.read() as connection:
         try:
@@ -56,7 +64,7 @@ async def pending(database: Database) -> bool:
             if not _says_no_such_table(error):
                 raise
             return True
-    return list(applied) != script.get_heads()
+    return _is_outdated(applied, script)
 
 
 def alembic_config(connection: Connection) -> Config:
@@ -67,10 +75,18 @@ def alembic_config(connection: Connection) -> Config:
     return config
 
 
+def _is_outdated(applied: Collection[str], script: ScriptDirectory) -> bool:
+    heads = script.get_heads()
+    older = {each.revision for each in script.walk_revisions()}.difference(heads)
+    return not applied or not older.isdisjoint(applied)
+
+
 def _upgrade(connection: Connection, script: ScriptDirectory) -> list[str]:
     applied: list[str] = []
 
     def steps(current: tuple[str, ...], _: MigrationContext) -> Iterable[MigrationStep]:
+        if not _is_outdated(current, script):
+            return  # up to date, or newer than what is known here
         for revision in reversed(list(script.iterate_revisions("heads", current))):
             applied.append(revision.revision)
             yield MigrationStep.upgrade_from_script(script.revision_map, revision)

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from authsvc.errors import PathNotFound, ProblemNotFound
 from authsvc.flows.check_health import CheckHealth
+from authsvc.pages.example import example
 from authsvc.pages.negotiation import prefers_html
 from authsvc.pages.problem_views import ProblemsView, ProblemView, problem_view
 from authsvc.pages.renderer import DOCS_POLICY, Renderer
@@ -27,17 +28,22 @@ _LINKS = (
 )
 
 
-def router(check_health: CheckHealth, *, docs_enabled: bool) -> APIRouter:
-    """Return the pages; those about the API only where ``docs_enabled``. Reads files: call it once."""
+def router(check_health: CheckHealth, *, public_url: str, docs_enabled: bool) -> APIRouter:
+    """Return the pages; those about the API only where ``docs_enabled``. Reads files: call it once.
+
+    ``public_url`` is where clients reach the service.
+    """
     routes = APIRouter()
     render = Renderer(docs_enabled=docs_enabled)
     _serve_files(routes, "/static", site_files())
     _serve_problems(routes, render)
+    typed = example(public_url)
 
     @routes.get("/", include_in_schema=False)
     async def home() -> Response:
         links = (*_API_LINKS, *_LINKS) if docs_enabled else _LINKS
-        return render("home.html", here="home", health=await check_health(), links=links)
+        health = await check_health()
+        return render("home.html", here="home", health=health, links=links, example=typed)
 
     if docs_enabled:
         _serve_files(routes, "/docs", docs_files())

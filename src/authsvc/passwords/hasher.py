@@ -147,7 +147,7 @@ class PasswordHasher:
             return self._pretend()
 
     def _accepts(self, password_hash: str) -> bool:
-        """Whether a stored hash may be handed to argon2, which would believe any parameters (A016)."""
+        """Whether a stored hash may be handed to argon2, which would believe any parameters."""
         stored = _read(password_hash)
         if stored is None:
             _alarm("not an argon2id hash")

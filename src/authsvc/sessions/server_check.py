@@ -2,7 +2,7 @@
 
 from authsvc.kit.lua import load_script
 from authsvc.kit.outage import Outage
-from authsvc.kit.redis import RedisClient
+from authsvc.kit.redis import InfoRefused, RedisClient
 
 _OLDEST = (6, 2)
 _PROBE = load_script(__package__, "probe")
@@ -11,11 +11,17 @@ _PROBE = load_script(__package__, "probe")
 async def check_server(redis: RedisClient) -> str:
     """Return "ok", or one word for why sessions are not safe there; raises `Outage` if it does not answer.
 
+    - ``no_info``: it does not say which server it is, so that a failover would go unnoticed
     - ``too_old``: before 6.2
     - ``unsafe_store_policy``: it evicts keys when memory runs short, so users would be logged out at random
     - ``no_scripts``: it does not run what the sessions need
     """
-    server, memory = await redis.facts("server"), await redis.facts("memory")
+    try:
+        server, memory = await redis.facts("server"), await redis.facts("memory")
+    except Outage as outage:
+        if _is_for_lack_of_info(outage):
+            return "no_info"
+        raise
     if "redis_version" in server and _version(server["redis_version"]) < _OLDEST:
         return "too_old"
     if memory.get("maxmemory_policy", "noeviction") != "noeviction":
@@ -26,6 +32,14 @@ async def check_server(redis: RedisClient) -> str:
         await redis.execute("PING")  # it answers, so it is the script that does not work
         return "no_scripts"
     return "ok"
+
+
+def _is_for_lack_of_info(outage: Outage) -> bool:
+    """Look at all causes: a client of a cluster wraps what its nodes said."""
+    cause = outage.__cause__
+    while cause is not None and not isinstance(cause, InfoRefused):
+        cause = cause.__cause__
+    return cause is not None
 
 
 def _version(text: str) -> tuple[int, ...]:

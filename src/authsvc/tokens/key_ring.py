@@ -62,12 +62,17 @@ class KeyRing:
         keys = await self._store.all()
         if await self._do_what_is_due(keys, now):
             keys = await self._store.all()
-        ordered = tuple(in_order(keys))
-        self._view = _View(
-            keys=ordered,
-            by_kid={key.kid: key for key in ordered},
-            retirements=self._schedule.retirements(ordered),
-        )
+        self._learn(keys)
+
+    async def load(self) -> bool:
+        """Read the keys and change nothing; return whether there are any.
+
+        `Outage` or `SigningKeyError` when the keys cannot be read.
+        """
+        keys = await self._store.all()
+        if keys:
+            self._learn(keys)
+        return bool(keys)
 
     def signing_key(self, now: datetime) -> SigningKey:
         """Return the key that signs at ``now``."""
@@ -87,6 +92,14 @@ class KeyRing:
         if self._published is None or self._published[0] != kids:
             self._published = kids, _publish(published)
         return self._published[1]
+
+    def _learn(self, keys: list[SigningKey]) -> None:
+        ordered = tuple(in_order(keys))
+        self._view = _View(
+            keys=ordered,
+            by_kid={key.kid: key for key in ordered},
+            retirements=self._schedule.retirements(ordered),
+        )
 
     def _known(self) -> _View:
         if self._view is None:

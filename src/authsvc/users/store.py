@@ -35,7 +35,6 @@ from authsvc.users.user import NewUser, ProfileChanges, Standing, Unchanged, Use
 
 _USER = tuple(users.c[field.name] for field in fields(User))
 
-
 Asked = tuple[UUID, UUID]
 """A user and one of the user's sessions."""
 
@@ -194,11 +193,6 @@ class UserStore:
         statement = delete(ended_sessions).where(ended_sessions.c.expires_at <= self._clock())
         async with self._database.write() as connection:
             return (await connection.execute(statement)).rowcount
-
-    async def count(self) -> int:
-        """Return how many users there are."""
-        async with self._database.read() as connection:
-            return (await connection.execute(select(func.count()).select_from(users))).scalar_one()
 
     async def _find(self, condition: ColumnElement[bool]) -> User | None:
         async with self._database.read() as connection:
