@@ -65,7 +65,7 @@ class Running:
         deadline = time.monotonic() + PATIENCE
         while self.said.count(text) < times:
             assert time.monotonic() < deadline, self.said
-            time.sleep(0.01)
+            time.sleep(0.01)  # another process has no event to wait for
 
 
 @contextmanager

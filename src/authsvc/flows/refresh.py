@@ -32,7 +32,8 @@ class Refresh:
         """Return the successor; the same one for a retry within the grace window.
 
         Raises:
-            ForgedRefreshToken, RefreshSessionEnded: nothing changed.
+            ForgedRefreshToken: nothing changed.
+            RefreshSessionEnded: the session was over; if Redis did not know it yet, it does now.
             RefreshTokenReused, RefreshTokenUnknown: the session was ended.
 
         """
@@ -43,7 +44,7 @@ class Refresh:
     async def _present(self, token: RefreshToken) -> TokenPair:
         standing = await self.users.find_standing(token.user_id, token.session_id)
         if standing is None or not standing.is_active or standing.ended:
-            # Its end is durable; Redis may have lost it in a failover.
+            # Its end is durable; Redis may have lost it in a failover, or not heard of it yet.
             await self.sessions.end(token.user_id, token.session_id)
             raise RefreshSessionEnded
         match await self.sessions.rotate(token, required_epoch=standing.required_epoch):

@@ -51,7 +51,7 @@ class Started:
 class Refusal(Enum):
     """Why a refresh token was not honoured."""
 
-    ENDED = "ended"  # no such session, another secret, past a deadline, an older epoch: nothing changed
+    ENDED = "ended"  # no such session, another secret, past a deadline, or durably ended before
     REUSED = "reused"  # an older generation: the session has been ended
     AHEAD = "ahead"  # a newer generation than stored: the session has been ended
 

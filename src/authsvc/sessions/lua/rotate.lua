@@ -4,7 +4,7 @@
 -- ARGV 1 session id   2 secret digest   3 generation presented   4 lowest epoch accepted   5 idle ttl
 --      6 grace   7 most replays                                                        (times in milliseconds)
 -- Returns {'rotated' | 'replayed', generation, now, deadline, created_at, amr}
---      or {'ended'} | {'reused'} | {'ahead'}.
+--      or {'ended'} | {'reused'} | {'ahead'}. The session is gone then, but for another secret.
 --
 -- Keeps: a generation advances at most once and never decreases; it has one successor; the absolute deadline
 -- never moves; nothing is created; a token with another secret changes nothing; a session that was
