@@ -21,22 +21,27 @@ class Spent:
 @contextmanager
 def counting(redis: RedisClient, database: Database) -> Iterator[Spent]:
     """Count commands sent to Redis and SQL statements, but for those that open a transaction."""
-    spent, send = Spent(), redis._send
+    spent, sender = Spent(), redis._sender
 
-    async def counted(*command):
-        spent.redis += 1
-        return await send(*command)
+    class Counting:
+        async def send(self, *command):
+            spent.redis += 1
+            return await sender.send(*command)
+
+        async def send_together(self, *commands):
+            spent.redis += 1
+            return await sender.send_together(*commands)
 
     def executed(connection, cursor, statement, *_):
         if not statement.startswith("BEGIN"):
             spent.statements += 1
 
-    redis._send = counted
+    redis._sender = Counting()  # type: ignore[assignment]  # sends as the other does
     event.listen(database.engine.sync_engine, "before_cursor_execute", executed)
     try:
         yield spent
     finally:
-        redis._send = send
+        redis._sender = sender
         event.remove(database.engine.sync_engine, "before_cursor_execute", executed)
 
 

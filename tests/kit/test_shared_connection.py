@@ -136,6 +136,37 @@ async def test_commands_of_one_turn_are_read_by_the_server_in_their_order(server
         assert len(server.connections) == 1
 
 
+async def test_commands_sent_together_are_answered_together(server):
+    async with connected(server) as client:
+        pairs = [(("ECHO", f"a{n}"), ("ECHO", f"b{n}")) for n in range(50)]  # the first of them connects
+        found = await asyncio.gather(*(client.execute_together(*pair) for pair in pairs))
+        assert found == [[b"a%d" % n, b"b%d" % n] for n in range(50)]
+
+
+@pytest.mark.parametrize("wrong", [b"first", b"second"])
+async def test_a_refusal_of_one_of_them_is_the_failure_of_both_and_of_nobody_else(server, wrong):
+    answer = server.answer
+    server.answer = lambda word: b"-ERR no\r\n" if word == wrong else answer(word)
+    async with connected(server) as client:
+        outcomes: list[object] = await asyncio.gather(
+            client.execute_together(("ECHO", "first"), ("ECHO", "second")),
+            client.execute("ECHO", "somebody else's"),
+            return_exceptions=True,
+        )
+        assert isinstance(outcomes[0], Outage)
+        assert outcomes[1] == b"somebody else's"
+
+
+async def test_who_gives_up_on_two_takes_nobody_elses_reply(server):
+    async with connected(server) as client:
+        assert await client.execute("ECHO", "x") == b"x"
+        given_up = asyncio.create_task(client.execute_together(("ECHO", "a"), ("ECHO", "b")))
+        next_one = asyncio.create_task(client.execute("ECHO", "c"))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        assert await next_one == b"c"
+
+
 async def test_those_who_come_while_it_connects_wait_for_the_same_connection(server):
     async with connected(server) as client:
         words = [str(n).encode() for n in range(20)]
@@ -224,14 +255,18 @@ async def test_no_more_than_so_many_wait_for_replies(server):
     def silent(word: bytes) -> None:
         arrived.set()
 
-    async with connected(server, timeout=0.5, max_under_way=2) as client:
+    async with connected(server, max_under_way=2) as client:
         assert await client.execute("ECHO", "x") == b"x"
-        server.answer = silent
-        asked = [asyncio.create_task(client.execute("ECHO", str(n))) for n in range(3)]
+        answer, server.answer = server.answer, silent
+        asked = [asyncio.create_task(client.execute("ECHO", str(n))) for n in range(2)]
         await arrived.wait()
-        for outcome in await asyncio.gather(*asked, return_exceptions=True):
-            assert isinstance(outcome, Outage)
-        assert b"2" not in server.asked
+        with pytest.raises(Outage):
+            await client.execute("ECHO", "one too many")
+        server.connections[0].close()
+        assert all(isinstance(o, Outage) for o in await asyncio.gather(*asked, return_exceptions=True))
+        server.answer = answer
+        assert await client.execute("ECHO", "y") == b"y"
+        assert b"one too many" not in server.asked
 
 
 async def test_who_gave_up_frees_a_place_once_the_reply_came(server):
@@ -260,7 +295,7 @@ async def test_a_connection_that_breaks_at_once_is_an_outage(server):
         line = await shared._connect()
         line.give_up(None)
         with pytest.raises(RedisConnectionError):
-            line.send(("PING",))
+            line.send([("PING",)])
         assert await client.execute("ECHO", "x") == b"x"
 
 

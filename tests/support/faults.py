@@ -11,12 +11,12 @@ from authsvc.kit.redis import RedisClient
 def without_redis(redis: RedisClient) -> Iterator[None]:
     """Meanwhile nobody listens where Redis should be."""
     gone = RedisClient.connect("redis://127.0.0.1:1/0", timeout=0.25, max_connections=4)
-    kept = redis._client, redis._send
-    redis._client, redis._send = gone._client, gone._send
+    kept = redis._client, redis._sender
+    redis._client, redis._sender = gone._client, gone._sender
     try:
         yield
     finally:
-        redis._client, redis._send = kept
+        redis._client, redis._sender = kept
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Self
 
@@ -51,7 +51,7 @@ class RedisClient:
     ) -> None:
         self._client = client
         self._shared: SharedConnection | None = None
-        self._send: Callable[..., Awaitable[Any]] = _Turns(client, timeout, max_connections).send
+        self._sender: SharedConnection | _Turns = _Turns(client, timeout, max_connections)
         self._met: set[str] = set()
 
     @classmethod
@@ -75,7 +75,7 @@ class RedisClient:
             make = inner.connection_pool.make_connection
             connection = make()  # type: ignore[no-untyped-call]  # redis-py left it without types
             client._shared = SharedConnection(connection, timeout=timeout, most_under_way=max_under_way)
-            client._send = client._shared.send
+            client._sender = client._shared
         return client
 
     @property
@@ -86,7 +86,14 @@ class RedisClient:
     async def execute(self, *command: Argument) -> Any:
         """Run one command; each word of it is an argument of its own."""
         try:
-            return await self._send(*command)
+            return await self._sender.send(*command)
+        except _FAILURES as error:
+            raise Outage("redis") from error
+
+    async def execute_together(self, *commands: Sequence[Argument]) -> list[Any]:
+        """Run commands in one round trip, in order; others' may come between them."""
+        try:
+            return await self._sender.send_together(*commands)
         except _FAILURES as error:
             raise Outage("redis") from error
 
@@ -94,16 +101,16 @@ class RedisClient:
         """Run ``script`` atomically; it is sent in full only where the server does not know it yet."""
         try:
             try:
-                return await self._send("EVALSHA", script.sha, len(keys), *keys, *args)
+                return await self._sender.send("EVALSHA", script.sha, len(keys), *keys, *args)
             except NoScriptError:
-                return await self._send("EVAL", script.source, len(keys), *keys, *args)
+                return await self._sender.send("EVAL", script.source, len(keys), *keys, *args)
         except _FAILURES as error:
             raise Outage("redis") from error
 
     async def facts(self, section: str) -> dict[str, str]:
         """Return what INFO says in ``section`` (of a cluster: of its default node); {} if it says nothing."""
         try:
-            reply = await self._send("INFO", section)
+            reply = await self._sender.send("INFO", section)
         except ResponseError as error:
             if _is_refusal(error):
                 raise Outage("redis") from InfoRefused(str(error))
@@ -134,6 +141,9 @@ class _Turns:
             return await self._client.execute_command(*command)
         finally:
             self._free.release()
+
+    async def send_together(self, *commands: Sequence[Argument]) -> list[Any]:
+        return await asyncio.gather(*(self.send(*command) for command in commands))
 
 
 async def _identify(connection: AbstractConnection) -> str:

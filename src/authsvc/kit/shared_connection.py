@@ -6,6 +6,7 @@ since a pool would cost a checkout, a write and a wake-up for every single comma
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Sequence
 from typing import Any, Final
 
 import hiredis
@@ -14,6 +15,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, ReadOnlyError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+Word = bytes | str | int  # hiredis packs tuples of them; its stub knows tuples of one word only
 Reply = asyncio.Future[Any]
 
 _INCOMPLETE: Final = object()
@@ -26,34 +28,41 @@ class SharedConnection:
 
     A reply that does not come in ``timeout`` seconds, or a connection that breaks, fails all commands under
     way: nobody knows what they did. The next command connects anew; all who come meanwhile wait for the same
-    attempt. At most ``most_under_way`` commands wait for replies, those of callers who gave up included.
-    Failures are redis-py's errors and OSError.
+    attempt. At most ``most_under_way`` commands wait for replies, those of callers who gave up included; one
+    more is refused at once. Failures are redis-py's errors and OSError.
     """
 
     def __init__(self, connection: AbstractConnection, *, timeout: float, most_under_way: int) -> None:
         self._connection = connection
         self._timeout = timeout
-        self._free = asyncio.Semaphore(most_under_way)
+        self._most_under_way = most_under_way
         self._line: _Line | None = None
         self._connecting: asyncio.Task[_Line] | None = None
         self._closed = False
 
-    async def send(self, *command: bytes | str | int) -> Any:
+    def send(self, *command: Word) -> Awaitable[Any]:
         """Return the reply, raw; raise redis-py's error where it is one."""
-        if self._free.locked():
-            async with asyncio.timeout(self._timeout):
-                await self._free.acquire()
-        else:
-            await self._free.acquire()
-        try:
-            line = self._line
-            if line is None or line.is_over:
-                line = await self._connect()
-            reply = line.send(command)
-        except BaseException:
-            self._free.release()  # from here on, the line releases it with the reply
-            raise
-        return await reply
+        return self._send((command,))
+
+    async def send_together(self, *commands: Sequence[Word]) -> list[Any]:
+        """Return the replies to commands that leave in one write; others' may be served between them."""
+        held = [_Held() for _ in commands[1:]]
+        last = await self._send(commands, held)
+        replies = [*(taker.reply for taker in held), last]
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
+        return replies
+
+    def _send(self, commands: Sequence[Sequence[Word]], held: Sequence["_Held"] = ()) -> Awaitable[Any]:
+        line = self._line
+        if line is None or line.is_over:
+            return self._send_when_connected(commands, held)
+        return line.send(commands, held)  # no coroutine: this is the usual way
+
+    async def _send_when_connected(self, commands: Sequence[Sequence[Word]], held: Sequence["_Held"]) -> Any:
+        line = await self._connect()
+        return await line.send(commands, held)
 
     async def close(self) -> None:
         """Fail what is under way, and connect no more."""
@@ -81,7 +90,7 @@ class SharedConnection:
     async def _open(self) -> "_Line":
         await self._connection.disconnect(nowait=True)
         await self._connection.connect()  # type: ignore[no-untyped-call]  # redis-py left it without types
-        return _Line(self._connection, self._free, self._timeout)
+        return _Line(self._connection, self._most_under_way, self._timeout)
 
     def _connected(self, attempt: "asyncio.Task[_Line]") -> None:
         self._connecting = None
@@ -89,33 +98,52 @@ class SharedConnection:
             self._line = attempt.result()
 
 
+class _Held:
+    """Takes a reply in place of a future: nobody waits for it, but for a later one."""
+
+    __slots__ = ("reply",)
+
+    def done(self) -> bool:
+        return False
+
+    def set_result(self, reply: Any) -> None:
+        self.reply = reply
+
+    set_exception = set_result
+
+
 class _Line(asyncio.Protocol):
     """One connection from its greeting to its end."""
 
-    def __init__(self, connection: AbstractConnection, free: asyncio.Semaphore, timeout: float) -> None:
+    def __init__(self, connection: AbstractConnection, most_under_way: int, timeout: float) -> None:
         self.is_over = False
-        self._free = free
+        self._most_under_way = most_under_way
         self._timeout = timeout
         self._loop = asyncio.get_running_loop()
         self._reader = hiredis.Reader(replyError=_error, notEnoughData=_INCOMPLETE)
-        self._waiting: deque[tuple[Reply, float]] = deque()
+        self._waiting: deque[tuple[Reply | _Held, float]] = deque()
         self._out: list[bytes] = []
         self._watch: asyncio.TimerHandle | None = None
-        self._missed: Reply | None = None
+        self._missed: Reply | _Held | None = None
         assert connection._writer is not None  # noqa: S101, SLF001  (it has just been connected)
         self._transport = connection._writer.transport  # noqa: SLF001  (redis-py has no public name for it)
         self._transport.set_protocol(self)
 
-    def send(self, command: tuple[bytes | str | int, ...]) -> Reply:
+    def send(self, commands: Sequence[Sequence[Word]], held: Sequence["_Held"] = ()) -> Reply:
+        """Return the reply to the last of ``commands``; ``held`` takes those to the others."""
         if self.is_over:
             raise RedisConnectionError("the connection broke as soon as it was made")
-        packed = hiredis.pack_command(command)  # type: ignore[arg-type]  # its stub knows tuples of one word only
-        reply: Reply = self._loop.create_future()
+        if len(self._waiting) >= self._most_under_way:
+            raise RedisConnectionError("too many commands wait for their replies")
+        packed = [hiredis.pack_command(command) for command in commands]  # type: ignore[arg-type]  # see Word
         now = self._loop.time()
+        for taker in held:
+            self._waiting.append((taker, now))
+        reply: Reply = self._loop.create_future()
         self._waiting.append((reply, now))
         if not self._out:
             self._loop.call_soon(self._flush)
-        self._out.append(packed)
+        self._out += packed
         if self._watch is None:
             self._watch = self._loop.call_at(now + self._timeout, self._look_for_overdue)
         return reply
@@ -127,7 +155,6 @@ class _Line(asyncio.Protocol):
                 if type(reply) is hiredis.PushNotification:
                     continue  # an answer to nothing that was asked
                 waiting, _ = self._waiting.popleft()
-                self._free.release()
                 if waiting.done():
                     continue  # the caller gave up; the reply had to be counted all the same
                 if isinstance(reply, Exception):
@@ -155,7 +182,6 @@ class _Line(asyncio.Protocol):
         self._transport.abort()
         while self._waiting:
             waiting, _ = self._waiting.popleft()
-            self._free.release()
             if not waiting.done():
                 error = _lost(cause)
                 error.__cause__ = cause
