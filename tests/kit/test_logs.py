@@ -4,12 +4,13 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from contextvars import copy_context
 from datetime import datetime, timedelta
 
 import pytest
 import structlog
 
-from authsvc.kit.logs import configure_logs
+from authsvc.kit.logs import configure_logs, request_id
 
 
 @pytest.fixture(autouse=True)
@@ -94,8 +95,11 @@ def test_what_is_below_the_level_is_not_written(capsys):
 
 
 def test_the_id_of_the_request_is_on_every_line_of_it(log):  # A100
-    with structlog.contextvars.bound_contextvars(request_id="the-id"):
-        [line] = log("something_happened")
+    def serve():
+        request_id.set("the-id")
+        return log("something_happened")
+
+    [line] = copy_context().run(serve)
     assert json.loads(line)["request_id"] == "the-id"
 
 

@@ -295,7 +295,7 @@ async def test_a_connection_that_breaks_at_once_is_an_outage(server):
         line = await shared._connect()
         line.give_up(None)
         with pytest.raises(RedisConnectionError):
-            line.send([("PING",)])
+            line.send(("PING",))
         assert await client.execute("ECHO", "x") == b"x"
 
 

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from authsvc.api.bodies import json_body
 from authsvc.api.deps import sent_token
-from authsvc.api.middleware import FrontDesk
+from authsvc.api.middleware import FrontDesk, protected, receive_request
 from authsvc.api.sessions import RefreshRequest, TokenResponse
 from authsvc.errors import AuthsvcError
 from authsvc.flows.refresh import Refresh
@@ -28,12 +28,23 @@ class ExpressLane:
 
     def __init__(self, otherwise: ASGIApp, answers: Mapping[tuple[str, str], Answer]) -> None:
         self._otherwise = otherwise
-        self._served = {call: FrontDesk(_Json(answer)) for call, answer in answers.items()}
+        self._answers = answers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        served = self._served.get((scope.get("method", ""), scope.get("path", "")))
-        await (served or self._otherwise)(scope, receive, send)
+        """Serve one request. What is refused, and what goes wrong, is told from the front desk."""
+        answer = self._answers.get((scope.get("method", ""), scope.get("path", "")))
+        if answer is None:
+            await self._otherwise(scope, receive, send)
+            return
+        given = receive_request(scope)
+        try:
+            body = await answer(scope, receive)
+        except Exception as error:
+            await FrontDesk(_Failure(error))(scope, receive, send)
+            return
+        own = ((b"content-length", b"%d" % len(body)), (b"content-type", b"application/json"))
+        await send({"type": "http.response.start", "status": 200, "headers": protected(own, given)})
+        await send({"type": "http.response.body", "body": body})
 
 
 def express_answers(show_user: ShowUser, refresh: Refresh) -> dict[tuple[str, str], Answer]:
@@ -51,16 +62,13 @@ def express_answers(show_user: ShowUser, refresh: Refresh) -> dict[tuple[str, st
     return {("GET", "/user"): own_user, ("POST", "/refresh_jwt"): refresh_jwt}
 
 
-class _Json:
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
+class _Failure:
+    """Tells an error that is ours to tell, and leaves any other to the front desk."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            body = await self._answer(scope, receive)
-        except (AuthsvcError, Outage) as error:
-            await tell(error, scope)(scope, receive, send)
-            return
-        headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        if not isinstance(self._error, AuthsvcError | Outage):
+            raise self._error
+        await tell(self._error, scope)(scope, receive, send)

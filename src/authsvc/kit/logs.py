@@ -2,10 +2,14 @@
 
 import logging
 import sys
-from typing import Literal
+from contextvars import ContextVar
+from typing import Any, Literal
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
+
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""The request that is being served: on every line that is logged meanwhile."""
 
 
 def configure_logs(level: str, form: Literal["json", "console"]) -> None:
@@ -14,7 +18,7 @@ def configure_logs(level: str, form: Literal["json", "console"]) -> None:
     Tracebacks are text without the values of variables, which may be secret.
     """
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _add_request_id,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
@@ -42,3 +46,9 @@ def configure_logs(level: str, form: Literal["json", "console"]) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("uvicorn.access").disabled = True
     logging.getLogger("aiosqlite").setLevel(logging.WARNING)  # below, it logs what statements carry
+
+
+def _add_request_id(_: Any, __: str, event: EventDict) -> EventDict:
+    if (serving := request_id.get()) is not None:
+        event["request_id"] = serving
+    return event

@@ -15,7 +15,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, ReadOnlyError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-Word = bytes | str | int  # hiredis packs tuples of them; its stub knows tuples of one word only
+Word = bytes | str | int
 Reply = asyncio.Future[Any]
 
 _INCOMPLETE: Final = object()
@@ -42,27 +42,28 @@ class SharedConnection:
 
     def send(self, *command: Word) -> Awaitable[Any]:
         """Return the reply, raw; raise redis-py's error where it is one."""
-        return self._send((command,))
-
-    async def send_together(self, *commands: Sequence[Word]) -> list[Any]:
-        """Return the replies to commands that leave in one write; others' may be served between them."""
-        held = [_Held() for _ in commands[1:]]
-        last = await self._send(commands, held)
-        replies = [*(taker.reply for taker in held), last]
-        for reply in replies:
-            if isinstance(reply, Exception):
-                raise reply
-        return replies
-
-    def _send(self, commands: Sequence[Sequence[Word]], held: Sequence["_Held"] = ()) -> Awaitable[Any]:
         line = self._line
         if line is None or line.is_over:
-            return self._send_when_connected(commands, held)
-        return line.send(commands, held)  # no coroutine: this is the usual way
+            return self._send_when_connected(command)
+        return line.send(command)  # no coroutine: this is the usual way
 
-    async def _send_when_connected(self, commands: Sequence[Sequence[Word]], held: Sequence["_Held"]) -> Any:
+    def send_together(self, *commands: Sequence[Word]) -> Awaitable[list[Any]]:
+        """Return the replies to commands that leave in one write; others' may be served between them.
+
+        Where one of them is an error, raise it.
+        """
+        line = self._line
+        if line is None or line.is_over:
+            return self._send_together_when_connected(commands)
+        return line.send_together(commands)
+
+    async def _send_when_connected(self, command: Sequence[Word]) -> Any:
         line = await self._connect()
-        return await line.send(commands, held)
+        return await line.send(command)
+
+    async def _send_together_when_connected(self, commands: Sequence[Sequence[Word]]) -> list[Any]:
+        line = await self._connect()
+        return await line.send_together(commands)
 
     async def close(self) -> None:
         """Fail what is under way, and connect no more."""
@@ -98,18 +99,27 @@ class SharedConnection:
             self._line = attempt.result()
 
 
-class _Held:
-    """Takes a reply in place of a future: nobody waits for it, but for a later one."""
+class _Together:
+    """Takes several replies, one after the other, for one who waits for all of them."""
 
-    __slots__ = ("reply",)
+    __slots__ = ("_all", "_number", "_replies")
+
+    def __init__(self, number: int, all_of_them: asyncio.Future[list[Any]]) -> None:
+        self._number = number
+        self._replies: list[Any] = []
+        self._all = all_of_them
 
     def done(self) -> bool:
         return False
 
     def set_result(self, reply: Any) -> None:
-        self.reply = reply
+        self._replies.append(reply)
+        if len(self._replies) == self._number and not self._all.done():
+            self._all.set_result(self._replies)
 
-    set_exception = set_result
+    def set_exception(self, error: Exception) -> None:
+        if not self._all.done():
+            self._all.set_exception(error)
 
 
 class _Line(asyncio.Protocol):
@@ -121,32 +131,39 @@ class _Line(asyncio.Protocol):
         self._timeout = timeout
         self._loop = asyncio.get_running_loop()
         self._reader = hiredis.Reader(replyError=_error, notEnoughData=_INCOMPLETE)
-        self._waiting: deque[tuple[Reply | _Held, float]] = deque()
+        self._waiting: deque[tuple[Reply | _Together, float]] = deque()
         self._out: list[bytes] = []
         self._watch: asyncio.TimerHandle | None = None
-        self._missed: Reply | _Held | None = None
+        self._missed: Reply | _Together | None = None
         assert connection._writer is not None  # noqa: S101, SLF001  (it has just been connected)
         self._transport = connection._writer.transport  # noqa: SLF001  (redis-py has no public name for it)
         self._transport.set_protocol(self)
 
-    def send(self, commands: Sequence[Sequence[Word]], held: Sequence["_Held"] = ()) -> Reply:
-        """Return the reply to the last of ``commands``; ``held`` takes those to the others."""
+    def send(self, command: Sequence[Word]) -> Reply:
+        reply: Reply = self._loop.create_future()
+        self._put(command, reply)
+        return reply
+
+    def send_together(self, commands: Sequence[Sequence[Word]]) -> asyncio.Future[list[Any]]:
+        replies: asyncio.Future[list[Any]] = self._loop.create_future()
+        taker = _Together(len(commands), replies)
+        for command in commands:
+            self._put(command, taker)
+        return replies
+
+    def _put(self, command: Sequence[Word], taker: "Reply | _Together") -> None:
         if self.is_over:
             raise RedisConnectionError("the connection broke as soon as it was made")
         if len(self._waiting) >= self._most_under_way:
             raise RedisConnectionError("too many commands wait for their replies")
-        packed = [hiredis.pack_command(command) for command in commands]  # type: ignore[arg-type]  # see Word
+        packed = hiredis.pack_command(command)  # type: ignore[arg-type]  # its stub knows tuples of one word only
         now = self._loop.time()
-        for taker in held:
-            self._waiting.append((taker, now))
-        reply: Reply = self._loop.create_future()
-        self._waiting.append((reply, now))
+        self._waiting.append((taker, now))
         if not self._out:
             self._loop.call_soon(self._flush)
-        self._out += packed
+        self._out.append(packed)
         if self._watch is None:
             self._watch = self._loop.call_at(now + self._timeout, self._look_for_overdue)
-        return reply
 
     def data_received(self, data: bytes) -> None:
         try:
