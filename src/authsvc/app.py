@@ -14,7 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from authsvc import __version__, problems
 from authsvc.api import health, sessions, users, wellknown
 from authsvc.api.deps import Authenticated
-from authsvc.api.express import ExpressLane, express_answers
+from authsvc.api.express import ExpressService, express_answers
 from authsvc.api.middleware import FrontDesk
 from authsvc.environment import load
 from authsvc.flows.check_health import reason
@@ -96,7 +96,7 @@ def create_app(
                 await redis.close()
                 await database.close()
 
-    app = FastAPI(
+    app = ExpressService(
         title="authsvc",
         version=__version__,
         summary="Self-hosted authentication: users, sessions, tokens.",
@@ -111,7 +111,7 @@ def create_app(
     app.add_middleware(FrontDesk)
     problems.install(app)
     _open_doors(app, settings, flows, clock)
-    _open_express_lane(app, flows)
+    app.express = express_answers(flows.show_user, flows.refresh)
     _describe(app)
     return app
 
@@ -138,12 +138,6 @@ def _open_doors(app: FastAPI, settings: Settings, flows: Flows, clock: Clock) ->
     app.include_router(
         pages.router(flows.check_health, public_url=settings.public_url, docs_enabled=settings.docs_enabled)
     )
-
-
-def _open_express_lane(app: FastAPI, flows: Flows) -> None:
-    build = app.build_middleware_stack
-    answers = express_answers(flows.show_user, flows.refresh)
-    app.build_middleware_stack = lambda: ExpressLane(build(), answers)  # type: ignore[method-assign]  # outermost
 
 
 def _describe(app: FastAPI) -> None:

@@ -6,12 +6,14 @@ answers. Routing, dependencies and response models would cost several times what
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from authsvc.api.bodies import json_body
 from authsvc.api.deps import sent_token
 from authsvc.api.middleware import FrontDesk, protected, receive_request
+from authsvc.api.ready_answers import writer
 from authsvc.api.sessions import RefreshRequest, TokenResponse
 from authsvc.errors import AuthsvcError
 from authsvc.flows.refresh import Refresh
@@ -19,22 +21,23 @@ from authsvc.flows.show_user import ShowUser
 from authsvc.kit.outage import Outage
 from authsvc.problems import tell
 
+_JSON = (b"content-type", b"application/json")
+_LINES = b"".join(b"%b: %b\r\n" % header for header in protected([_JSON], "%b"))
+
 Answer = Callable[[Scope, Receive], Awaitable[bytes]]
 """Serves a call: returns the JSON of its 200, or raises."""
 
 
-class ExpressLane:
-    """Serves some methods of some paths by itself, and leaves all others to ``otherwise``."""
+class ExpressService(FastAPI):
+    """An application of the framework that serves some methods of some paths by itself: ``express``."""
 
-    def __init__(self, otherwise: ASGIApp, answers: Mapping[tuple[str, str], Answer]) -> None:
-        self._otherwise = otherwise
-        self._answers = answers
+    express: Mapping[tuple[str, str], Answer] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request. What is refused, and what goes wrong, is told from the front desk."""
-        answer = self._answers.get((scope.get("method", ""), scope.get("path", "")))
+        answer = self.express.get((scope.get("method", ""), scope.get("path", "")))
         if answer is None:
-            await self._otherwise(scope, receive, send)
+            await super().__call__(scope, receive, send)
             return
         given = receive_request(scope)
         try:
@@ -42,9 +45,11 @@ class ExpressLane:
         except Exception as error:
             await FrontDesk(_Failure(error))(scope, receive, send)
             return
-        own = ((b"content-length", b"%d" % len(body)), (b"content-type", b"application/json"))
-        await send({"type": "http.response.start", "status": 200, "headers": protected(own, given)})
-        await send({"type": "http.response.body", "body": body})
+        write = writer(scope)
+        if write is None or not write(_LINES % given.encode(), body):
+            headers = protected([(b"content-length", b"%d" % len(body)), _JSON], given)
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
 
 
 def express_answers(show_user: ShowUser, refresh: Refresh) -> dict[tuple[str, str], Answer]:

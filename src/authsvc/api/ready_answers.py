@@ -1,0 +1,57 @@
+"""An ASGI extension of our server: an answer that is ready goes out in one write.
+
+uvicorn checks every header of an answer with two regular expressions. On the express lane they are the same in
+every answer, and checking them again would cost as much as the rest of such a call.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from starlette.types import Scope
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+Write = Callable[[bytes, bytes], bool]
+"""Takes header lines, each with its CRLF, and a body; writes a 200, or returns False: it must go by `send`.
+
+``content-length`` and the server's own lines are added. Nothing that a client sent may stand in the lines.
+"""
+
+_EXTENSION = "authsvc.ready"
+
+
+def writer(scope: Scope) -> Write | None:
+    """Return what writes a ready answer to this request; None where another server serves."""
+    write: Write | None = scope.get("extensions", {}).get(_EXTENSION)
+    return write
+
+
+def withdraw(scope: Scope) -> None:
+    """Let the answer go by `send`, for middleware that has to see it."""
+    scope.get("extensions", {}).pop(_EXTENSION, None)
+
+
+class ReadyAnswers(HttpToolsProtocol):
+    """uvicorn's protocol with the extension."""
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        scope: Any = cycle.scope  # its type knows only the extensions of uvicorn itself
+        scope["extensions"] = {_EXTENSION: partial(_write, cycle)}
+        super()._start_asgi_task(cycle, app)
+
+
+def _write(cycle: RequestResponseCycle, lines: bytes, body: bytes) -> bool:
+    """Do what ``cycle.send`` does with the two messages of a whole answer."""
+    if cycle.response_started or cycle.disconnected or cycle.flow.write_paused:
+        return False
+    cycle.response_started = cycle.response_complete = True
+    own = b"".join(b"%b: %b\r\n" % header for header in cycle.default_headers)
+    ending = b"" if cycle.keep_alive else b"connection: close\r\n"
+    cycle.transport.write(
+        b"HTTP/1.1 200 OK\r\n%bcontent-length: %d\r\n%b%b\r\n%b" % (own, len(body), ending, lines, body)
+    )
+    cycle.message_event.set()
+    if not cycle.keep_alive:
+        cycle.transport.close()
+    cycle.on_response()
+    return True
