@@ -86,13 +86,7 @@ def parse_json(body: bytes) -> Any:
 
     """
     try:
-        value = json.loads(
-            body.decode("utf-8"),
-            object_pairs_hook=_unique,
-            parse_constant=_refuse_constant,
-            parse_int=_integer,
-            parse_float=_finite,
-        )
+        value = _STRICT.decode(body.decode("utf-8"))
     except (ValueError, RecursionError):
         raise InvalidJson from None
     if _deeper_than(_MAX_DEPTH, value):
@@ -197,6 +191,11 @@ def _finite(digits: str) -> float:
     if not math.isfinite(value):
         raise ValueError("not finite")
     return value
+
+
+_STRICT = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_int=_integer, parse_float=_finite
+)
 
 
 def _deeper_than(depth: int, value: Any) -> bool:

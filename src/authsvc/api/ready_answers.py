@@ -1,7 +1,7 @@
 """An ASGI extension of our server: an answer that is ready goes out in one write.
 
-uvicorn checks every header of an answer with two regular expressions. On the express lane they are the same in
-every answer, and checking them again would cost as much as the rest of such a call.
+uvicorn checks every header of an answer with two regular expressions. On the express lane they are always
+the same, and checking them again would cost as much as the rest of the call.
 """
 
 from collections.abc import Callable

@@ -14,7 +14,7 @@ import hmac
 import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from authsvc.errors import ForgedRefreshToken
@@ -42,7 +42,7 @@ class RefreshToken:
 
     def at_generation(self, generation: int) -> "RefreshToken":
         """Return the same session's token of another generation."""
-        return replace(self, generation=generation)
+        return RefreshToken(self.user_id, self.session_id, self.secret, generation)
 
 
 def new_secret() -> bytes:

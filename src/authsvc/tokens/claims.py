@@ -21,6 +21,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TOKEN_ID = re.compile(r"[A-Za-z0-9_-]{21}[AQgw]")  # 16 bytes as canonical base64url
 _METHOD = re.compile(r"[a-z0-9_-]{1,32}")
 _MAX_METHODS = 8
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def encode_claims(claims: AccessClaims, rules: ClaimRules) -> bytes:
     """Return the JSON of the second segment. ValueError for ``amr`` that `parse_claims` would refuse."""
     if not _are_methods(claims.amr):
         raise ValueError("amr must be one to eight short words")
-    return json.dumps(
+    return _COMPACT.encode(
         {
             "iss": rules.issuer,
             "sub": str(claims.user_id),
@@ -103,8 +104,7 @@ def encode_claims(claims: AccessClaims, rules: ClaimRules) -> bytes:
             "sid": str(claims.session_id),
             "auth_time": int(claims.auth_time.timestamp()),
             "amr": claims.amr,
-        },
-        separators=(",", ":"),
+        }
     ).encode()
 
 
