@@ -1,6 +1,6 @@
 #!/bin/sh
 # Writes the lock files: every version pinned, every file by its hash, for all platforms, without addresses.
-# All are drawn from the largest one, so that a package has one version everywhere.
+# All but the benchmark's are drawn from the largest one, so that a package has one version everywhere.
 set -eu
 if ! uv --version >/dev/null 2>&1; then
     echo 'make lock needs uv, and it was not found. Install uv and run it again.' >&2
@@ -20,6 +20,14 @@ lock test --extra dev-servers --group dev pyproject.toml requirements/build.in
 lock dev --extra dev-servers --constraints "$all" pyproject.toml requirements/build.in
 lock serve --constraints "$all" pyproject.toml
 lock build --constraints "$all" requirements/build.in
+
+# The benchmark's cannot always have the same versions, but it starts from them: uv keeps what is in the file
+# where it fits.
+if [ -n "${UPGRADE:-}" ] || [ ! -f requirements/bench.lock ]; then
+    cp "$all" requirements/bench.lock
+fi
+UPGRADE=
+lock bench --group pyproject.toml:bench
 
 if grep -n '://' requirements/*.lock; then
     echo 'The lock files must not name an address.' >&2

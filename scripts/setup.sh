@@ -1,10 +1,11 @@
 #!/bin/sh
-# Usage: setup.sh VENV LOCK
-# Makes VENV if it is not there (or broken), and installs LOCK and this project into it.
+# Usage: setup.sh VENV LOCK [alone]
+# Makes VENV if it is not there (or broken), and installs LOCK and this project into it; with alone only LOCK.
 # Every package is checked against the hashes in LOCK. Uses uv where it is there, else venv and pip.
 set -eu
 venv=$1
 lock=$2
+alone=${3:-}
 here=$(pwd)
 
 say() { printf '%s\n' "$*" >&2; }
@@ -77,10 +78,11 @@ fi
 
 say "Installing $lock with $tool ..."
 if ! "install_with_$tool" --require-hashes --only-binary=:all: --no-binary=forbiddenfruit -r "$lock" ||
-    ! "install_with_$tool" --no-deps -e .; then
+    { [ -z "$alone" ] && ! "install_with_$tool" --no-deps -e .; }; then
     stop "Installing $lock with $tool failed. If no reason is given above, see whether the package index can be reached."
 fi
 
+[ -z "$alone" ] || exit 0
 # Even where PYTHONDONTWRITEBYTECODE is set: without bytecode every start would take seconds longer.
 env -u PYTHONDONTWRITEBYTECODE "$venv/bin/python" -c '
 import authsvc.cli.dev, uvicorn.lifespan.on, uvicorn.protocols.http.httptools_impl

@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-LOCKS = ("build", "serve", "dev", "test")
+LOCKS = ("build", "serve", "dev", "test", "bench")
 SHIPPED_DOT_NAMES = {".ci", ".dockerignore", ".env.example", ".gitignore"}
 
 # Parts of FastAPI, pydantic and redis[hiredis], imported by their own names.
@@ -70,6 +70,7 @@ def asked_for(lock: str) -> list[Requirement]:
         "serve": runtime,
         "dev": [*build, *runtime, *servers],
         "test": [*build, *runtime, *servers, *project["dependency-groups"]["dev"]],
+        "bench": project["dependency-groups"]["bench"],
     }
     return [Requirement(line) for line in asked[lock]]
 
@@ -148,6 +149,12 @@ def test_a_lock_holds_what_the_project_asks_for(lock: str) -> None:
 def test_a_smaller_lock_agrees_with_the_largest(lock: str) -> None:
     largest = pins("test")
     assert {name: pin for name, pin in pins(lock).items() if largest.get(name) != pin} == {}
+
+
+def test_the_benchmark_differs_only_where_fastapi_users_holds_it_back() -> None:
+    ours, theirs = pins("test"), pins("bench")
+    differ = {name for name in ours.keys() & theirs.keys() if ours[name] != theirs[name]}
+    assert differ <= {"email-validator", "redis", "sqlalchemy"}, "remove bench.lock, then: make lock"
 
 
 def test_production_gets_neither_development_servers_nor_test_tools() -> None:
