@@ -8,7 +8,7 @@ loop is open: requests are due at fixed times, whether or not the server keeps u
 when they were due (to a millisecond, the resolution of timers). So a server that stalls is not asked less
 for it. What waits here for a free connection waits on the server's account; ask for enough of them.
 
-When the time is over nothing more becomes due, and what is still open is waited for, but not for ever. One
+When the time is over nothing more becomes due, and what is still open is waited for (``--wait``). One
 JSON object is printed, times in seconds. ``failed`` counts what was not answered with a status of 2xx or 3xx.
 """
 
@@ -35,7 +35,6 @@ except ImportError:  # it is not made for Windows
     from asyncio import new_event_loop  # type: ignore[assignment]  # the same, for what is asked of it here
 
 _HOST = "127.0.0.1"
-_WAIT_FOR_THE_LAST = 10.0
 _BEFORE_RECONNECTING = 0.05
 _TICK = 0.001
 _TOKENS = (
@@ -118,11 +117,10 @@ class Connection(asyncio.Protocol):
 class Load:
     """Connections, and when they ask."""
 
-    def __init__(self, port: int, asked: Sequence[bytes], seconds: float, rate: float | None) -> None:
+    def __init__(self, port: int, asked: Sequence[bytes], rate: float | None) -> None:
         self.latencies = Latencies()
         self._port = port
         self._next = cycle(asked)
-        self._seconds = seconds
         self._rate = rate
         self._loop = asyncio.get_running_loop()
         self._connections: set[Connection] = set()
@@ -134,17 +132,18 @@ class Load:
         self._last_answer = 0.0
         self._over = False
 
-    async def run(self, connections: int) -> float:
+    async def run(self, connections: int, seconds: float, wait: float) -> float:
         """Return how long it took, in seconds, until the last answer."""
         for _ in range(connections):
             await self._connect()
         self._started = time.perf_counter()
-        self._until = self._started + self._seconds
+        self._until = self._started + seconds
         if self._rate is None:
             self._let_idle_ask()
         else:
             self._tick(self._rate)
-        await self._finished()
+        await asyncio.sleep(seconds)
+        await self._finish(wait)
         self._over = True
         for connection in tuple(self._connections):
             connection.give_up()
@@ -153,9 +152,8 @@ class Load:
             self.latencies.add(UNANSWERED, now - due)
         return max(self._until, self._last_answer) - self._started
 
-    async def _finished(self) -> None:
-        await asyncio.sleep(self._seconds)
-        while (now := time.perf_counter()) < self._until + _WAIT_FOR_THE_LAST:
+    async def _finish(self, wait: float) -> None:
+        while (now := time.perf_counter()) < self._until + wait:
             if now >= self._until and not self._unanswered and not self._backlog:
                 return
             await asyncio.sleep(_TICK)
@@ -235,12 +233,12 @@ async def measure(chosen: argparse.Namespace) -> dict[str, Any]:
     asked = [request(chosen.method, chosen.path, chosen.port, chosen.kind, line) for line in lines if line]
     if not asked:
         sys.exit(f"There is nothing in {chosen.tokens}.")
-    load = Load(chosen.port, asked, chosen.seconds, chosen.rate)
+    load = Load(chosen.port, asked, chosen.rate)
     gc.freeze()
     gc.disable()  # nothing here makes cycles, and a pause would be told as the server's
     before = time.process_time(), time.perf_counter()
     try:
-        took = await load.run(chosen.connections)
+        took = await load.run(chosen.connections, chosen.seconds, chosen.wait)
     except OSError as error:
         sys.exit(f"Cannot connect to port {chosen.port}: {error.strerror}.")
     busy = (time.process_time() - before[0]) / (time.perf_counter() - before[1])
@@ -254,6 +252,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--seconds", type=_positive, default=1.0)
+    parser.add_argument("--wait", type=_positive, default=10.0, help="for the last answers, in seconds")
     parser.add_argument("--method", default="GET")
     parser.add_argument("--path", required=True)
     parser.add_argument("--tokens", type=Path, required=True, metavar="FILE", help=_TOKENS)
