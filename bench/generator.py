@@ -1,7 +1,8 @@
 """A load generator for machines without wrk: ``python bench/generator.py --port 8000 --path /user …``.
 
-One asyncio process, and slower than wrk: each request costs it several times the processor time. ``busy`` is
-the share of the time that it computed; near 1 it was the limit, and the rate that it tells is its own.
+One asyncio process, and slower than wrk: some 20 us of processor time a request, so that it cannot ask more
+than about 50 000 times a second. ``busy`` is the share of the time that it computed; near 1 it was the limit,
+and the rate that it tells is its own.
 
 Without ``--rate`` the loop is closed: each connection asks again as soon as it was answered. With it the
 loop is open: requests are due at fixed times, whether or not the server keeps up, and latencies count from
