@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 LOCKS := requirements
 RUN := $(VENV)/.dev-ready
 TEST := $(VENV)/.test-ready
+NATIVE := $(VENV)/.native-ready
 
 # As many test processes as there are cores, but no more than eight: each may start its own servers.
 WORKERS ?= -n logical --maxprocesses 8
@@ -20,7 +21,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup dev test check model races lock up down clean anew
+.PHONY: help setup dev test check model races native lock up down clean anew
 
 help: ## Show this help
 	@echo 'authsvc: a self-hosted authentication service.'
@@ -59,6 +60,9 @@ model: ## Check the formal model of sessions, and that its broken variants are c
 races: $(TEST) ## Race the real thing on two processes, 10 000 rounds, and check the history
 	$(BIN)/python -m tests.races
 
+native: $(NATIVE) ## Build argon2 from source: nearly twice the logins where there is AVX2 (needs a C compiler)
+	@$(BIN)/python -c 'from authsvc.passwords.argon2_build import find_build; print(f"argon2 here: {find_build()}.")'
+
 lock: ## Renew the lock files from pyproject.toml (UPGRADE=1: to the newest versions)
 	@sh scripts/lock.sh
 
@@ -81,4 +85,9 @@ $(RUN): $(LOCKS)/dev.lock pyproject.toml scripts/setup.sh $(ANEW)
 
 $(TEST): $(RUN) $(LOCKS)/test.lock
 	@sh scripts/setup.sh $(VENV) $(LOCKS)/test.lock
+	@touch $@
+
+# Only the very same version is built, so what setup.sh installs later finds nothing to replace.
+$(NATIVE): $(RUN) $(LOCKS)/serve.lock $(LOCKS)/native.lock scripts/native.sh scripts/native.cmake
+	@sh scripts/native.sh $(VENV)
 	@touch $@

@@ -76,10 +76,16 @@ elif [ "$tool" = pip ] && ! "$venv/bin/python" -m pip --version >/dev/null 2>&1;
     "$venv/bin/python" -m ensurepip >/dev/null 2>&1 || make_venv # uv made it, without pip
 fi
 
+native=$(find "$venv" -name libargon2-authsvc.so 2>/dev/null || true) # what make native built, if it did
 say "Installing $lock with $tool ..."
 if ! "install_with_$tool" --require-hashes --only-binary=:all: --no-binary=forbiddenfruit -r "$lock" ||
     { [ -z "$alone" ] && ! "install_with_$tool" --no-deps -e .; }; then
     stop "Installing $lock with $tool failed. If no reason is given above, see whether the package index can be reached."
+fi
+
+if [ -n "$native" ] && [ -z "$(find "$venv" -name libargon2-authsvc.so)" ]; then
+    rm -f "$venv/.native-ready"
+    say "argon2 has a new version, as published. To build it for this processor again: make native"
 fi
 
 [ -z "$alone" ] || exit 0
