@@ -1,0 +1,156 @@
+"""Many users and sessions at once: what their registrations and logins would have left behind.
+
+What is written is the stores' own: the session store says which script it would call with what, and the
+calls are sent thousands at a time; users are copies of one that the user store added.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from itertools import chain, islice, repeat
+from typing import Any, cast
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+import hiredis
+from sqlalchemy import Text, func, insert, literal, select, true
+
+from authsvc.keyspace import Keyspace
+from authsvc.kit.database import Database
+from authsvc.kit.lua import Script
+from authsvc.kit.redis import RedisClient
+from authsvc.sessions.refresh_token import RefreshToken, new_secret
+from authsvc.sessions.session import Lifetimes, NewSession
+from authsvc.sessions.store import SessionStore
+from authsvc.settings import Settings
+from authsvc.users.identity import Email, Username
+from authsvc.users.store import UserStore
+from authsvc.users.tables import users
+from authsvc.users.user import NewUser, User, public_record
+
+AT_ONCE = 2_000
+_USERS_AT_ONCE = 50_000
+# Of usual length: a browser's name has about 110 characters.
+_ADDRESS = "2001:db8:7c1e:45a0:91d3:6bff:fe02:1d3a"
+_BROWSER = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/142.0.0.0 Safari/537.36"
+)
+Say = Callable[[str], None]
+Call = tuple[Script, Sequence[Any], Sequence[Any]]
+_FIELDS = tuple(User.__dataclass_fields__)
+
+
+class _Notes:
+    """Stands where a store expects Redis, and takes its script calls down instead of making them."""
+
+    def __init__(self) -> None:
+        self._calls: list[Call] = []
+
+    async def run(self, script: Script, keys: Sequence[Any], args: Sequence[Any]) -> Any:
+        self._calls.append((script, keys, args))
+        return [b"started", 0, 1]
+
+    def of(self, asked: Coroutine[Any, Any, Any]) -> Call:
+        """Return the one call that ``asked`` makes."""
+        try:
+            asked.send(None)
+        except StopIteration:
+            return self._calls.pop()
+        raise AssertionError("a store waited for something else than its script")
+
+
+class Bulk:
+    """Writes to the stores of ``settings``, past the service."""
+
+    def __init__(self, settings: Settings, database: Database, store: UserStore) -> None:
+        self._database = database
+        self._store = store
+        self._redis = urlsplit(settings.redis_url.get_secret_value()).path
+        self._notes = _Notes()
+        self._sessions = SessionStore(
+            cast("RedisClient", self._notes), Keyspace(settings.redis_prefix), Lifetimes()
+        )
+
+    async def register(self, number: int, say: Say) -> list[UUID]:
+        """Add so many users; return their ids."""
+        found: list[UUID] = []
+        name = f"u{uuid4().hex[:12]}"
+        new = NewUser(Username.parse(name), "Ada Lovelace", Email.parse(f"{name}@example.org"), "x" * 97)
+        one = await self._store.add(new)
+        while len(found) < number:
+            found += await self._copy(one, min(_USERS_AT_ONCE, number - len(found)))
+            say(f"{len(found)} of {number} users")
+        async with self._database.read() as connection:
+            await connection.exec_driver_sql("VACUUM ANALYZE users")
+        return found
+
+    async def start(self, owners: Iterable[UUID], say: Say) -> list[RefreshToken]:
+        """Start a session for each of ``owners``, who may be named again; return their refresh tokens."""
+        started: list[RefreshToken] = []
+
+        def calls() -> Iterator[Call]:
+            for user_id in owners:
+                token = RefreshToken(user_id, uuid4(), new_secret())
+                started.append(token)
+                yield self._notes.of(
+                    self._sessions.start(
+                        NewSession(
+                            token.session_id, user_id, token.secret_digest, 0, ("pwd",), _ADDRESS, _BROWSER
+                        )
+                    )
+                )
+
+        await self._send(calls(), lambda reply: isinstance(reply, list) and reply[0] == b"started", say)
+        return started
+
+    async def keep_records(self, user_ids: Iterable[UUID], say: Say) -> None:
+        """Put each user's public record where the look-up of a session finds it."""
+        async with self._database.read() as connection:
+            row = (await connection.execute(select(*(users.c[name] for name in _FIELDS)).limit(1))).one()
+        record = public_record(User(*row))
+        calls = (self._notes.of(self._sessions.keep_record(user_id, 1, record)) for user_id in user_ids)
+        await self._send(calls, lambda reply: reply == 1, say)
+
+    async def _copy(self, one: User, number: int) -> list[UUID]:
+        series = func.generate_series(1, number).table_valued("n", name="series").render_derived()
+        fresh: dict[str, Any] = dict.fromkeys(("username", "username_key", "email", "email_key"))
+        run = uuid4().hex[:12]
+        for name in fresh:
+            text = literal(f"u{run}x", Text).concat(series.c.n.cast(Text))
+            fresh[name] = text.concat(literal("@example.org", Text)) if name.startswith("email") else text
+        fresh["id"] = func.gen_random_uuid()
+        rows = select(*(fresh.get(column.name, column) for column in users.c))
+        rows = rows.select_from(users.join(series, true())).where(users.c.id == one.id)
+        statement = insert(users).from_select([column.name for column in users.c], rows)
+        async with self._database.write() as connection:
+            return list((await connection.execute(statement.returning(users.c.id))).scalars())
+
+    async def _send(self, calls: Iterator[Call], expected: Callable[[Any], bool], say: Say) -> None:
+        reader, writer = await asyncio.open_unix_connection(self._redis)
+        replies = hiredis.Reader()
+        known: set[str] = set()
+        done = 0
+        while some := list(islice(calls, AT_ONCE)):
+            words = []
+            for script, keys, args in some:
+                if script.sha not in known:
+                    known.add(script.sha)
+                    words.append(("EVAL", script.source))
+                else:
+                    words.append(("EVALSHA", script.sha))
+                words[-1] += (len(keys), *keys, *args)
+            writer.write(b"".join(map(hiredis.pack_command, words)))
+            for _ in some:
+                while (reply := replies.gets()) is False:
+                    replies.feed(await reader.read(1 << 20))
+                if not expected(reply):
+                    raise RuntimeError(f"Redis replied {reply!r}")
+            done += len(some)
+            say(f"{done} sent to Redis")
+        writer.close()
+        await writer.wait_closed()
+
+
+def several_each(user_ids: Iterable[UUID], number: int) -> Iterator[UUID]:
+    """Yield each user so often."""
+    return chain.from_iterable(repeat(user_id, number) for user_id in user_ids)

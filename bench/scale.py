@@ -1,0 +1,213 @@
+"""Scale: what a session takes, whether a million of them are as fast as a thousand, and what a worker costs.
+
+Part of the whole benchmark, and runnable alone: ``python bench/scale.py --sessions 1000000``.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import random
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from itertools import islice
+from uuid import UUID
+
+import load
+import targets
+from bulk import Bulk, Say, several_each
+from findings import Finding, tell
+from pairs import Ask, interleave, ratio, reached
+from plan import Plan
+from world import LOAD_CORE, World, world
+
+from authsvc.app import connect
+from authsvc.keyspace import Keyspace
+from authsvc.kit.clock import utc_now
+from authsvc.kit.redis import RedisClient
+from authsvc.sessions.refresh_token import RefreshToken
+from authsvc.settings import Settings
+from authsvc.wiring import Flows, wire
+
+FEW = 1_000
+MANY = 1_000_000
+_PER_USER = 3
+_WEIGHED = 100_000
+_ASKED = FEW  # tokens in use: as many on either side, since what is in use is remembered
+_REFRESHED = 30_000  # sessions that the refreshes of the many are spread over: all different in one slice
+_ROUNDS = 7
+
+
+class Crowd:
+    """A number of sessions in stores of their own, and the tokens of those that are used."""
+
+    def __init__(self, settings: Settings, flows: Flows, redis: RedisClient, bulk: Bulk) -> None:
+        self._flows = flows
+        self._redis = redis
+        self._bulk = bulk
+        self._keys = Keyspace(settings.redis_prefix)
+        self._used: list[RefreshToken] = []
+        self.number = self._started = 0
+
+    async def grow(self, number: int, plan: Plan, *, in_use: int) -> float:
+        """Start ``number`` sessions, three a user; return what each takes in Redis, in bytes.
+
+        Counted are its hash, its share of the index and of the user's record. ``in_use`` of them, drawn at
+        random, are those that tokens are made for.
+        """
+        users = await self._bulk.register(-(-number // _PER_USER), _now_and_then(plan, "adding users"))
+        owners, self.number = several_each(users, _PER_USER), number
+        say = _now_and_then(plan, f"starting {number} sessions")
+        weighed = min(number, _WEIGHED) // _PER_USER
+        before = await self._weight()
+        await self._start(list(islice(owners, weighed * _PER_USER)), in_use, say)
+        await self._bulk.keep_records(users[:weighed], say)
+        weight = (await self._weight() - before) / (weighed * _PER_USER)
+        while rest := list(islice(owners, min(_WEIGHED, number - self._started))):
+            await self._start(rest, in_use, say)
+        while (await self._redis.facts("persistence"))["aof_rewrite_in_progress"] != "0":  # noqa: ASYNC110  (of Valkey)
+            await asyncio.sleep(0.2)  # it compacts what it was just told
+        return weight
+
+    def access_tokens(self, number: int) -> list[str]:
+        issue, now = self._flows.refresh.issue_tokens.access_tokens.issue, utc_now()
+        return [issue(token.user_id, token.session_id, now, ("pwd",)) for token in self._used[:number]]
+
+    async def refresh_tokens(self, number: int) -> list[str]:
+        """Return refresh tokens in the order of use. Sessions come again when there are too few of them."""
+        keys = [self._keys.session(token.user_id, token.session_id) for token in self._used]
+        found = await asyncio.gather(*(self._redis.execute("HGET", key, "g") for key in keys))
+        sign = self._flows.refresh.refresh_tokens.sign
+        now = [token.at_generation(int(g)) for token, g in zip(self._used, found, strict=True)]
+        rounds = range(-(-number // len(now)))
+        return [sign(token.at_generation(token.generation + turn)) for turn in rounds for token in now]
+
+    async def _start(self, owners: Sequence[UUID], in_use: int, say: Say) -> None:
+        """Start a session for each, and remember as many of them as are their share of those in use."""
+        started = await self._bulk.start(owners, say)
+        self._started += len(started)
+        share = in_use * self._started // self.number - len(self._used)
+        self._used += random.sample(started, share)
+
+    async def _weight(self) -> int:
+        return int((await self._redis.facts("memory"))["used_memory"])
+
+
+@asynccontextmanager
+async def crowd(settings: Settings) -> AsyncIterator[Crowd]:
+    """Open the stores of ``settings``, which hold no session yet."""
+    database, redis = connect(settings)
+    flows = wire(settings, database, redis, utc_now)
+    try:
+        await flows.maintain()
+        yield Crowd(settings, flows, redis, Bulk(settings, database, flows.log_in.users))
+    finally:
+        flows.hasher.close()
+        await redis.close()
+        await database.close()
+
+
+async def measure(this: World, plan: Plan, *, sessions: int = MANY) -> list[Finding]:
+    """Measure workers in ``this`` world, and crowds in worlds of their own."""
+    found = await compare_workers(this, plan)
+    return found + await compare_crowds(plan, sessions)
+
+
+async def compare_workers(this: World, plan: Plan) -> list[Finding]:
+    """Return what a request costs with two workers, in terms of what it costs with one."""
+    plan.say("two workers against one")
+    await this.populate(FEW)
+    tokens = this.access_tokens(256)
+    with this.authsvc() as one, this.authsvc(workers="2") as two:
+        found = await interleave(
+            plan,
+            {
+                "one": lambda: _run(one, "GET", "/user", tokens, plan),
+                "two": lambda: _run(two, "GET", "/user", tokens, plan),
+            },
+            rounds=plan.some(_ROUNDS, 3),
+        )
+    return [ratio(targets.WORKERS, found["two"], found["one"], "cost")]
+
+
+async def compare_crowds(plan: Plan, sessions: int) -> list[Finding]:
+    """Return what a session takes, and how ``sessions`` fare beside a thousand."""
+    async with contextlib.AsyncExitStack() as open_:
+        worlds = [await open_.enter_async_context(world()) for _ in range(2)]
+        few, many = [await open_.enter_async_context(crowd(each.settings)) for each in worlds]
+        await few.grow(FEW, plan, in_use=FEW)
+        weight = await many.grow(sessions, plan, in_use=min(_REFRESHED, sessions))
+        servers = [open_.enter_context(each.authsvc()) for each in worlds]
+        plan.say(f"{sessions} sessions against {FEW}")
+        asks: dict[str, Ask] = {}
+        for name, server, its in zip(("few", "many"), servers, (few, many), strict=True):
+            asks[f"{name} users"] = _users(server, its, plan)
+            asks[f"{name} refreshes"] = _refreshes(server, its, plan, asyncio.get_running_loop())
+        found = await interleave(plan, asks, rounds=plan.some(_ROUNDS, 3))
+    note = "" if sessions == MANY else f"with {sessions} sessions, not {MANY}"
+    spread = f"spread over {min(_REFRESHED, sessions)} of them; {note}".rstrip("; ")
+    return [
+        reached(
+            targets.MEMORY,
+            [weight],
+            note=f"{_PER_USER} a user, index and record included; User-Agent of 111 B",
+        ),
+        ratio(targets.MILLION_USER, found["many users"], found["few users"], note=note),
+        ratio(targets.MILLION_REFRESH, found["many refreshes"], found["few refreshes"], note=spread),
+    ]
+
+
+def _users(server: load.Served, its: Crowd, plan: Plan) -> Ask:
+    tokens = its.access_tokens(_ASKED)
+    return lambda: _run(server, "GET", "/user", tokens, plan)
+
+
+def _refreshes(server: load.Served, its: Crowd, plan: Plan, loop: asyncio.AbstractEventLoop) -> Ask:
+    def ask() -> load.Slice:
+        tokens = asyncio.run_coroutine_threadsafe(its.refresh_tokens(_REFRESHED), loop).result()
+        return _run(server, "POST", "/refresh_jwt", tokens, plan)
+
+    return ask
+
+
+def _run(server: load.Served, method: str, path: str, tokens: Sequence[str], plan: Plan) -> load.Slice:
+    found = load.run(
+        server, method, path, list(tokens), connections=plan.connections, seconds=1, core=LOAD_CORE
+    )
+    if found.failed:
+        raise RuntimeError(f"{method} {path}: {found.failed} of {found.asked} failed")
+    return found
+
+
+def _now_and_then(plan: Plan, what: str) -> Say:
+    """Return what tells how far ``what`` is, every hundredth time it is called."""
+    calls = 0
+
+    def say(how_far: str) -> None:
+        nonlocal calls
+        if calls % 100 == 0:
+            plan.say(f"{what}: {how_far}")
+        calls += 1
+
+    return say
+
+
+async def _alone(plan: Plan, sessions: int) -> list[Finding]:
+    async with world() as this:
+        return await measure(this, plan, sessions=sessions)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sessions", type=int, default=MANY)
+    parser.add_argument("--rounds", type=int, default=_ROUNDS)
+    parser.add_argument("--connections", type=int, default=64)
+    asked = parser.parse_args()
+    plan = Plan(rounds=asked.rounds, connections=asked.connections)
+    found = asyncio.run(_alone(plan, asked.sessions))
+    tell(found)
+    sys.exit(not all(each.holds for each in found))
+
+
+if __name__ == "__main__":
+    main()
