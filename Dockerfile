@@ -1,5 +1,6 @@
-# The tools stay in the first stage; the second holds Python, the service and nothing that builds.
-FROM python:3.13-slim AS build
+# The tools stay in the first stage, whose image has a C compiler; the second holds Python, the service and
+# nothing that builds. Both are of one Debian, so what is compiled in the first runs in the second.
+FROM python:3.13 AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
 # Dependencies first: this layer is made anew only when a lock file changes.
@@ -7,6 +8,12 @@ COPY requirements/build.lock requirements/serve.lock requirements/
 RUN pip install --require-hashes --only-binary=:all: -r requirements/build.lock \
  && python -m venv --without-pip /opt/authsvc \
  && pip --python /opt/authsvc/bin/python install --require-hashes --only-binary=:all: -r requirements/serve.lock
+# Argon2 with code for every x86-64 and code for AVX2, of which each machine takes what it can run; on other
+# processors nothing is built. --build-arg ARGON2=wheel keeps the published build, and needs no compiler.
+ARG ARGON2=native
+COPY scripts/native.sh scripts/native.cmake scripts/
+COPY requirements/native.lock requirements/
+RUN if [ "$ARGON2" = native ]; then sh scripts/native.sh /opt/authsvc; fi
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir dist . \

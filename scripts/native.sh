@@ -50,8 +50,7 @@ headers=$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
     "Python's headers are missing: there is no $headers/Python.h." \
     "On Debian and Ubuntu: apt install python3-dev. The published $package stays."
 
-# No cache: this build is for nobody else, and one of another kind is not for us.
-install_with_uv() { uv pip install --quiet --no-cache --python "$python" "$@"; }
+install_with_uv() { uv pip install --quiet --python "$python" "$@"; }
 install_with_pip() {
     # An environment without a pip of its own is served by another one.
     if "$python" -m pip --version >/dev/null 2>&1; then
@@ -59,11 +58,13 @@ install_with_pip() {
     else
         set -- python3 -m pip --python "$python" install "$@"
     fi
-    "$@" --quiet --quiet --disable-pip-version-check --no-cache-dir
+    "$@" --quiet --quiet --disable-pip-version-check
 }
-tool=pip again=--force-reinstall
+tool=pip again=--force-reinstall no_cache=--no-cache-dir
 if [ -z "${NO_UV:-}" ] && uv --version >/dev/null 2>&1; then
-    tool=uv again=--reinstall
+    tool=uv again=--reinstall no_cache=--no-cache
+    # Some accounts have no home that can be written to.
+    cache=$(uv cache dir 2>/dev/null) && mkdir -p "$cache" 2>/dev/null && [ -w "$cache" ] || export UV_NO_CACHE=1
 fi
 unset PIP_TARGET PIP_PREFIX PIP_ROOT PYTHONHOME
 export PIP_USER=0
@@ -85,8 +86,9 @@ sed -n "/^$package==/,/[^\\\\]\$/p" "$here/requirements/serve.lock" >"$work/pack
 say "Building $(sed -n '1s/ .*//p' "$work/package.lock") with $tool and $CC ..."
 "install_with_$tool" --target "$work/tools" --require-hashes --only-binary=:all: \
     -r "$here/requirements/native.lock" || stop "The build tools could not be installed. Nothing has changed."
+# No cache: this build is for nobody else, and one of another kind is not for us.
 if ! ARGON2_CFFI_USE_SYSTEM=1 CMAKE_ARGS="-DCMAKE_PROJECT_INCLUDE='$here/scripts/native.cmake'" \
-    PYTHONPATH=$work/tools "install_with_$tool" "$again" --no-deps --no-build-isolation \
+    PYTHONPATH=$work/tools "install_with_$tool" "$again" $no_cache --no-deps --no-build-isolation \
     --require-hashes --no-binary=$package -r "$work/package.lock"; then
     stop "The build failed. The published $package stays."
 fi

@@ -4,6 +4,7 @@ import contextlib
 import re
 import sqlite3
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 
 import httpx
@@ -14,7 +15,9 @@ from tests.support.service import Service, code_of
 from tests.support.stores import Urls
 
 from authsvc.app import create_app
+from authsvc.cli.doctor import advise
 from authsvc.kit.redis import RedisClient
+from authsvc.passwords.argon2_build import Build, Instructions
 from authsvc.settings import Settings
 
 # Whole programs are started here, which takes its time where much else is running.
@@ -127,8 +130,37 @@ async def test_a_disabling_that_redis_did_not_hear_of_is_told(service, servers, 
 async def test_the_doctor_finds_a_sound_installation_sound(service, env, tmp_path):
     examined = authsvc("doctor", where=tmp_path, env=env)
     assert examined.returncode == 0, examined
-    states = [line.split()[:-1] + line.split()[-1:] for line in examined.stdout.splitlines()]
-    assert [words[-1] for words in states] == ["ok", "ok", "ok"]
+    *depended_on, hashing = examined.stdout.splitlines()
+    assert [line.split()[-1] for line in depended_on] == ["ok", "ok", "ok"]
+    assert re.fullmatch(
+        r"argon2 +(ok|slow)  \S+ code, (as published|built from source): "
+        r"[0-9.]+ ms a hash, [0-9]+ logins a second on each core\..*",
+        hashing,
+    )
+
+
+def test_the_doctor_advises_the_native_build_where_it_would_help():
+    able = "flags\t: avx avx2 bmi1 bmi2 f16c fma abm movbe xsave"
+    state, advice = advise(Build(Instructions.SSE2, published=True), able)
+    assert state == "slow"
+    assert "make native" in advice
+    assert advise(Build(Instructions.SSE2, published=True), "flags\t: sse2") == ("ok", "")
+    assert advise(Build(Instructions.AVX2, published=False), able) == ("ok", "")
+    assert advise(Build(Instructions.PORTABLE, published=True), "") == ("ok", "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="address space is limited on Linux only")
+def test_the_doctor_finds_that_a_hash_needs_more_memory_than_there_is(env, tmp_path):
+    limited = subprocess.run(  # noqa: S603 - our own program
+        ["/bin/sh", "-c", f"ulimit -v 4000000; exec {sys.executable} -m authsvc doctor"],
+        cwd=tmp_path,
+        env=env | {"AUTHSVC_ARGON2_MEMORY_KIB": "4194304"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert limited.returncode == 1
+    assert "Lower AUTHSVC_ARGON2_MEMORY_KIB." in limited.stdout
 
 
 # A112

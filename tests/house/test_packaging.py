@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-LOCKS = ("build", "serve", "dev", "test", "bench")
+LOCKS = ("build", "serve", "dev", "test", "bench", "native")
 SHIPPED_DOT_NAMES = {".ci", ".dockerignore", ".env.example", ".gitignore"}
 
 # Parts of FastAPI, pydantic and redis[hiredis], imported by their own names.
@@ -58,19 +59,25 @@ def pins(lock: str) -> dict[str, tuple[str, list[str]]]:
     return found
 
 
+def listed(name: str) -> list[str]:
+    """The requirements in one of the files that lock files are made from."""
+    lines = (line.split("#")[0].strip() for line in text(f"requirements/{name}").splitlines())
+    return [line for line in lines if line]
+
+
 def asked_for(lock: str) -> list[Requirement]:
     """What pyproject.toml (and build.in) ask of a lock file."""
     project = tomllib.loads(text("pyproject.toml"))
     runtime = project["project"]["dependencies"]
     servers = project["project"]["optional-dependencies"]["dev-servers"]
-    tools = [line.split("#")[0] for line in text("requirements/build.in").splitlines()]
-    build = [line for line in tools if line.strip()] + project["build-system"]["requires"]
+    build = listed("build.in") + project["build-system"]["requires"]
     asked = {
         "build": build,
         "serve": runtime,
         "dev": [*build, *runtime, *servers],
         "test": [*build, *runtime, *servers, *project["dependency-groups"]["dev"]],
         "bench": project["dependency-groups"]["bench"],
+        "native": listed("native.in"),
     }
     return [Requirement(line) for line in asked[lock]]
 
@@ -155,6 +162,13 @@ def test_the_benchmark_differs_only_where_fastapi_users_holds_it_back() -> None:
     ours, theirs = pins("test"), pins("bench")
     differ = {name for name in ours.keys() & theirs.keys() if ours[name] != theirs[name]}
     assert differ <= {"email-validator", "redis", "sqlalchemy"}, "remove bench.lock, then: make lock"
+
+
+def test_what_builds_argon2_agrees_with_the_largest_where_both_have_a_package() -> None:
+    largest = pins("test")
+    found = pins("native")
+    assert found.keys() & largest.keys()
+    assert {name for name, pin in found.items() if largest.get(name, pin) != pin} == set()
 
 
 def test_production_gets_neither_development_servers_nor_test_tools() -> None:
@@ -243,13 +257,34 @@ def test_compose_publishes_the_service_alone_and_on_loopback() -> None:
 
 def test_the_image_runs_as_a_numbered_user_without_build_tools() -> None:
     stages = re.split(r"^FROM ", text("Dockerfile"), flags=re.MULTILINE)[1:]
-    assert [stage.split()[0] for stage in stages] == ["python:3.13-slim", "python:3.13-slim"]
+    assert [stage.split()[0] for stage in stages] == ["python:3.13", "python:3.13-slim"]
     user = re.findall(r"^USER (\d+):(\d+)$", stages[-1], re.MULTILINE)
     assert len(user) == 1
     assert "0" not in user[0]
     assert "install" not in stages[-1].replace("uninstall", "")
     for installed in re.findall(r"install .*\.lock", stages[0]):
         assert "--require-hashes --only-binary=:all:" in installed
+
+
+def test_the_image_gets_the_native_build_unless_it_is_told_otherwise() -> None:
+    stages = re.split(r"^FROM ", text("Dockerfile"), flags=re.MULTILINE)[1:]
+    assert re.search(r"^ARG ARGON2=native$", stages[0], re.MULTILINE)
+    assert re.search(
+        r'^RUN if \[ "\$ARGON2" = native \]; then sh scripts/native\.sh /opt/authsvc; fi$',
+        stages[0],
+        re.MULTILINE,
+    )
+    serve, native = (stages[0].index(name) for name in ("-r requirements/serve.lock", "sh scripts/native.sh"))
+    assert serve < native  # it replaces what the lock file brought
+    assert "--from=build /opt/authsvc /opt/authsvc" in stages[1]
+
+
+def test_the_image_s_build_sees_what_it_copies() -> None:
+    allowed = [line[1:] for line in text(".dockerignore").splitlines() if line.startswith("!")]
+    copied = re.findall(r"^COPY (?!--from)(.*) \S+$", text("Dockerfile"), re.MULTILINE)
+    names = [name for line in copied for name in line.split()]
+    assert "scripts/native.cmake" in names
+    assert [name for name in names if not any(fnmatch(name, pattern) for pattern in allowed)] == []
 
 
 def test_make_without_a_target_tells_every_target() -> None:
@@ -270,6 +305,7 @@ def test_make_without_a_target_tells_every_target() -> None:
         "check",
         "model",
         "races",
+        "native",
         "lock",
         "up",
         "down",

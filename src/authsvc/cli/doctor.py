@@ -3,11 +3,22 @@
 import asyncio
 from dataclasses import dataclass
 
+from argon2.exceptions import HashingError
+
 from authsvc.cli.operate import open_flows
 from authsvc.environment import load
 from authsvc.flows.check_health import ADVICE, Health
 from authsvc.kit.logs import configure_logs
 from authsvc.kit.outage import Outage
+from authsvc.passwords.argon2_build import (
+    Build,
+    Instructions,
+    can_run_avx2,
+    find_build,
+    measure,
+    read_cpuinfo,
+)
+from authsvc.passwords.hasher import HashingProfile
 from authsvc.settings import Settings
 
 _NAMES = {
@@ -17,7 +28,7 @@ _NAMES = {
 }
 
 
-_NOT_WRONG = {"ok", "none_yet"}
+_NOT_WRONG = {"ok", "none_yet", "slow"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +45,7 @@ def examine() -> tuple[str, bool]:
     """Return a line for each thing that the service depends on, and whether all is well. Changes nothing."""
     settings = load()
     configure_logs("error", settings.log_format)
-    findings = asyncio.run(_ask(settings))
+    findings = [*asyncio.run(_ask(settings)), _examine_hashing(settings)]
     return "\n".join(map(str, findings)), all(each.state in _NOT_WRONG for each in findings)
 
 
@@ -57,3 +68,33 @@ def _told(name: str, state: str, health: Health) -> str:
     if state == "down":
         return f"{health.causes[name]}. {ADVICE[state]}"
     return ADVICE[state]
+
+
+def _examine_hashing(settings: Settings) -> _Finding:
+    """Which Argon2 is in use, what it does here with these settings, and whether it could do more."""
+    profile = HashingProfile(
+        settings.argon2_memory_kib, settings.argon2_time_cost, settings.argon2_parallelism
+    )
+    try:
+        speed = measure(profile)
+    except HashingError:
+        return _Finding(
+            "argon2", "down", "There is not enough memory for one hash. Lower AUTHSVC_ARGON2_MEMORY_KIB."
+        )
+    build = find_build()
+    state, advice = advise(build, read_cpuinfo())
+    told = (
+        f"{build}: {speed.elapsed * 1000:.1f} ms a hash, "
+        f"{1 / speed.processor:.0f} logins a second on each core. {advice}"
+    )
+    return _Finding("argon2", state, told)
+
+
+def advise(build: Build, cpuinfo: str) -> tuple[str, str]:
+    """Return how that build does on the processors of /proc/cpuinfo: a state, and what to do about it."""
+    if build.instructions is Instructions.SSE2 and can_run_avx2(cpuinfo):
+        return (
+            "slow",
+            "This processor could do nearly twice as many: run `make native`, see docs/capacity.md.",
+        )
+    return "ok", ""

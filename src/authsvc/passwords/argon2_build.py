@@ -6,6 +6,7 @@ The same source compiled for AVX2 needs about half the time for the same hashes;
 
 import platform
 import re
+import statistics
 import time
 from dataclasses import dataclass
 from enum import Enum
@@ -103,12 +104,19 @@ def measure(profile: HashingProfile) -> Speed:
 
     Raises `argon2.exceptions.HashingError` if there is not enough memory.
     """
-    _hash(profile)  # the first one also pays for its memory
-    begun, begun_processor, number = time.perf_counter(), time.process_time(), 0
-    while number == 0 or time.perf_counter() - begun < _MEASURED_SECONDS:
-        _hash(profile)
-        number += 1
-    return Speed((time.perf_counter() - begun) / number, (time.process_time() - begun_processor) / number)
+    first = _timed(profile)
+    if first.elapsed >= _MEASURED_SECONDS:
+        return first
+    some = [_timed(profile) for _ in range(int(_MEASURED_SECONDS / first.elapsed) + 1)]
+    return Speed(
+        statistics.mean(each.elapsed for each in some), statistics.mean(each.processor for each in some)
+    )
+
+
+def _timed(profile: HashingProfile) -> Speed:
+    begun, begun_processor = time.perf_counter(), time.process_time()
+    _hash(profile)
+    return Speed(time.perf_counter() - begun, time.process_time() - begun_processor)
 
 
 def _hash(profile: HashingProfile) -> None:
@@ -131,7 +139,7 @@ def _loaded_files() -> list[Path]:
         maps = Path("/proc/self/maps").read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
         return module
-    libraries = re.findall(r"^.* (/.*/libargon2[^/]*)$", maps, re.MULTILINE)
+    libraries = re.findall(r"^.* (/.*/libargon2[^/\n]*)$", maps, re.MULTILINE)
     return module + [Path(name) for name in dict.fromkeys(libraries)]
 
 
