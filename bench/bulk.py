@@ -28,14 +28,12 @@ from authsvc.users.tables import users
 from authsvc.users.user import NewUser, User, public_record
 
 AT_ONCE = 2_000
-_USERS_AT_ONCE = 50_000
 # Of usual length: a browser's name has about 110 characters.
 _ADDRESS = "2001:db8:7c1e:45a0:91d3:6bff:fe02:1d3a"
 _BROWSER = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/142.0.0.0 Safari/537.36"
 )
-Say = Callable[[str], None]
 Call = tuple[Script, Sequence[Any], Sequence[Any]]
 _FIELDS = tuple(User.__dataclass_fields__)
 
@@ -71,20 +69,17 @@ class Bulk:
             cast("RedisClient", self._notes), Keyspace(settings.redis_prefix), Lifetimes()
         )
 
-    async def register(self, number: int, say: Say) -> list[UUID]:
+    async def register(self, number: int) -> list[UUID]:
         """Add so many users; return their ids."""
-        found: list[UUID] = []
         name = f"u{uuid4().hex[:12]}"
         new = NewUser(Username.parse(name), "Ada Lovelace", Email.parse(f"{name}@example.org"), "x" * 97)
         one = await self._store.add(new)
-        while len(found) < number:
-            found += await self._copy(one, min(_USERS_AT_ONCE, number - len(found)))
-            say(f"{len(found)} of {number} users")
+        found = await self._copy(one, number)
         async with self._database.read() as connection:
             await connection.exec_driver_sql("VACUUM ANALYZE users")
         return found
 
-    async def start(self, owners: Iterable[UUID], say: Say) -> list[RefreshToken]:
+    async def start(self, owners: Iterable[UUID]) -> list[RefreshToken]:
         """Start a session for each of ``owners``, who may be named again; return their refresh tokens."""
         started: list[RefreshToken] = []
 
@@ -100,16 +95,16 @@ class Bulk:
                     )
                 )
 
-        await self._send(calls(), lambda reply: isinstance(reply, list) and reply[0] == b"started", say)
+        await self._send(calls(), lambda reply: isinstance(reply, list) and reply[0] == b"started")
         return started
 
-    async def keep_records(self, user_ids: Iterable[UUID], say: Say) -> None:
+    async def keep_records(self, user_ids: Iterable[UUID]) -> None:
         """Put each user's public record where the look-up of a session finds it."""
         async with self._database.read() as connection:
             row = (await connection.execute(select(*(users.c[name] for name in _FIELDS)).limit(1))).one()
         record = public_record(User(*row))
         calls = (self._notes.of(self._sessions.keep_record(user_id, 1, record)) for user_id in user_ids)
-        await self._send(calls, lambda reply: reply == 1, say)
+        await self._send(calls, lambda reply: reply == 1)
 
     async def _copy(self, one: User, number: int) -> list[UUID]:
         series = func.generate_series(1, number).table_valued("n", name="series").render_derived()
@@ -125,11 +120,10 @@ class Bulk:
         async with self._database.write() as connection:
             return list((await connection.execute(statement.returning(users.c.id))).scalars())
 
-    async def _send(self, calls: Iterator[Call], expected: Callable[[Any], bool], say: Say) -> None:
+    async def _send(self, calls: Iterator[Call], expected: Callable[[Any], bool]) -> None:
         reader, writer = await asyncio.open_unix_connection(self._redis)
         replies = hiredis.Reader()
         known: set[str] = set()
-        done = 0
         while some := list(islice(calls, AT_ONCE)):
             words = []
             for script, keys, args in some:
@@ -145,8 +139,6 @@ class Bulk:
                     replies.feed(await reader.read(1 << 20))
                 if not expected(reply):
                     raise RuntimeError(f"Redis replied {reply!r}")
-            done += len(some)
-            say(f"{done} sent to Redis")
         writer.close()
         await writer.wait_closed()
 

@@ -10,12 +10,13 @@ import random
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from itertools import islice
 from uuid import UUID
 
 import load
 import targets
-from bulk import Bulk, Say, several_each
+from bulk import Bulk, several_each
 from findings import Finding, tell
 from pairs import Ask, interleave, ratio, reached
 from plan import Plan
@@ -33,8 +34,9 @@ FEW = 1_000
 MANY = 1_000_000
 _PER_USER = 3
 _WEIGHED = 100_000
+_AT_ONCE = 50_000
 _ASKED = FEW  # tokens in use: as many on either side, since what is in use is remembered
-_REFRESHED = 30_000  # sessions that the refreshes of the many are spread over: all different in one slice
+_REFRESHED = 8_000  # sessions that the refreshes of the many are spread over
 _ROUNDS = 7
 
 
@@ -55,16 +57,19 @@ class Crowd:
         Counted are its hash, its share of the index and of the user's record. ``in_use`` of them, drawn at
         random, are those that tokens are made for.
         """
-        users = await self._bulk.register(-(-number // _PER_USER), _now_and_then(plan, "adding users"))
-        owners, self.number = several_each(users, _PER_USER), number
-        say = _now_and_then(plan, f"starting {number} sessions")
+        self.number = number
+        users: list[UUID] = []
+        while len(users) < -(-number // _PER_USER):
+            users += await self._bulk.register(min(_AT_ONCE, -(-number // _PER_USER) - len(users)))
+            plan.say(f"{len(users)} users added, for {number} sessions")
+        owners = several_each(users, _PER_USER)
         weighed = min(number, _WEIGHED) // _PER_USER
         before = await self._weight()
-        await self._start(list(islice(owners, weighed * _PER_USER)), in_use, say)
-        await self._bulk.keep_records(users[:weighed], say)
+        await self._start(list(islice(owners, weighed * _PER_USER)), in_use, plan)
+        await self._bulk.keep_records(users[:weighed])
         weight = (await self._weight() - before) / (weighed * _PER_USER)
-        while rest := list(islice(owners, min(_WEIGHED, number - self._started))):
-            await self._start(rest, in_use, say)
+        while rest := list(islice(owners, min(_AT_ONCE, number - self._started))):
+            await self._start(rest, in_use, plan)
         while (await self._redis.facts("persistence"))["aof_rewrite_in_progress"] != "0":  # noqa: ASYNC110  (of Valkey)
             await asyncio.sleep(0.2)  # it compacts what it was just told
         return weight
@@ -74,20 +79,38 @@ class Crowd:
         return [issue(token.user_id, token.session_id, now, ("pwd",)) for token in self._used[:number]]
 
     async def refresh_tokens(self, number: int) -> list[str]:
-        """Return refresh tokens in the order of use. Sessions come again when there are too few of them."""
-        keys = [self._keys.session(token.user_id, token.session_id) for token in self._used]
-        found = await asyncio.gather(*(self._redis.execute("HGET", key, "g") for key in keys))
-        sign = self._flows.refresh.refresh_tokens.sign
-        now = [token.at_generation(int(g)) for token, g in zip(self._used, found, strict=True)]
+        """Return refresh tokens in the order of use, beginning where the last ones ended.
+
+        Sessions come again when there are too few of them. What the stores say counts, since nobody knows
+        which of the last requests of a slice were served.
+        """
+        now = await self._settled()
         rounds = range(-(-number // len(now)))
+        sign = self._flows.refresh.refresh_tokens.sign
         return [sign(token.at_generation(token.generation + turn)) for turn in rounds for token in now]
 
-    async def _start(self, owners: Sequence[UUID], in_use: int, say: Say) -> None:
+    def refreshed(self, number: int) -> None:
+        """So many tokens were used: the next slice begins with other sessions."""
+        number %= len(self._used)
+        self._used = self._used[number:] + self._used[:number]
+
+    async def _settled(self) -> list[RefreshToken]:
+        """Return the current token of each session in use, once the server has done what it was asked."""
+        keys = [self._keys.session(token.user_id, token.session_id) for token in self._used]
+        before: list[bytes] = []
+        while True:
+            found = await asyncio.gather(*(self._redis.execute("HGET", key, "g") for key in keys))
+            if found == before:
+                return [token.at_generation(int(g)) for token, g in zip(self._used, found, strict=True)]
+            before = found
+
+    async def _start(self, owners: Sequence[UUID], in_use: int, plan: Plan) -> None:
         """Start a session for each, and remember as many of them as are their share of those in use."""
-        started = await self._bulk.start(owners, say)
+        started = await self._bulk.start(owners)
         self._started += len(started)
         share = in_use * self._started // self.number - len(self._used)
         self._used += random.sample(started, share)
+        plan.say(f"{self._started} of {self.number} sessions started")
 
     async def _weight(self) -> int:
         return int((await self._redis.facts("memory"))["used_memory"])
@@ -96,6 +119,9 @@ class Crowd:
 @asynccontextmanager
 async def crowd(settings: Settings) -> AsyncIterator[Crowd]:
     """Open the stores of ``settings``, which hold no session yet."""
+    settings = settings.model_copy(
+        update={"database_timeout": timedelta(minutes=5)}
+    )  # much is written at once
     database, redis = connect(settings)
     flows = wire(settings, database, redis, utc_now)
     try:
@@ -165,7 +191,9 @@ def _users(server: load.Served, its: Crowd, plan: Plan) -> Ask:
 def _refreshes(server: load.Served, its: Crowd, plan: Plan, loop: asyncio.AbstractEventLoop) -> Ask:
     def ask() -> load.Slice:
         tokens = asyncio.run_coroutine_threadsafe(its.refresh_tokens(_REFRESHED), loop).result()
-        return _run(server, "POST", "/refresh_jwt", tokens, plan)
+        found = _run(server, "POST", "/refresh_jwt", tokens, plan)
+        its.refreshed(found.asked)
+        return found
 
     return ask
 
@@ -177,19 +205,6 @@ def _run(server: load.Served, method: str, path: str, tokens: Sequence[str], pla
     if found.failed:
         raise RuntimeError(f"{method} {path}: {found.failed} of {found.asked} failed")
     return found
-
-
-def _now_and_then(plan: Plan, what: str) -> Say:
-    """Return what tells how far ``what`` is, every hundredth time it is called."""
-    calls = 0
-
-    def say(how_far: str) -> None:
-        nonlocal calls
-        if calls % 100 == 0:
-            plan.say(f"{what}: {how_far}")
-        calls += 1
-
-    return say
 
 
 async def _alone(plan: Plan, sessions: int) -> list[Finding]:
