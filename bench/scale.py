@@ -20,7 +20,8 @@ from bulk import Bulk, several_each
 from findings import Finding, tell
 from pairs import Ask, interleave, ratio, reached
 from plan import Plan
-from world import LOAD_CORE, World, world
+from servers import LOAD_CORE, Served
+from world import World, world
 
 from authsvc.app import connect
 from authsvc.keyspace import Keyspace
@@ -187,12 +188,12 @@ async def compare_crowds(plan: Plan, sessions: int) -> list[Finding]:
     ]
 
 
-def _users(server: load.Served, its: Crowd, plan: Plan) -> Ask:
+def _users(server: Served, its: Crowd, plan: Plan) -> Ask:
     tokens = its.access_tokens(_ASKED)
     return lambda: _run(server, "GET", "/user", tokens, plan)
 
 
-def _refreshes(server: load.Served, its: Crowd, plan: Plan, loop: asyncio.AbstractEventLoop) -> Ask:
+def _refreshes(server: Served, its: Crowd, plan: Plan, loop: asyncio.AbstractEventLoop) -> Ask:
     def ask() -> load.Slice:
         tokens = asyncio.run_coroutine_threadsafe(its.refresh_tokens(_REFRESHED), loop).result()
         found = _run(server, "POST", "/refresh_jwt", tokens, plan)
@@ -202,7 +203,7 @@ def _refreshes(server: load.Served, its: Crowd, plan: Plan, loop: asyncio.Abstra
     return ask
 
 
-def _run(server: load.Served, method: str, path: str, tokens: Sequence[str], plan: Plan) -> load.Slice:
+def _run(server: Served, method: str, path: str, tokens: Sequence[str], plan: Plan) -> load.Slice:
     found = load.run(
         server, method, path, list(tokens), connections=plan.connections, seconds=1, core=LOAD_CORE
     )
