@@ -1,4 +1,5 @@
-# Needs GNU make (3.81 or newer) and a POSIX shell. Everything is installed into .venv and nowhere else.
+# Needs GNU make (3.81 or newer) and a POSIX shell. Everything is installed into .venv (for the benchmark also into
+# .venv-bench) and nowhere else.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,6 +7,9 @@ LOCKS := requirements
 RUN := $(VENV)/.dev-ready
 TEST := $(VENV)/.test-ready
 NATIVE := $(VENV)/.native-ready
+# What the benchmark's peers need cannot stand beside what the service needs.
+PEERS := .venv-bench
+BENCH := $(PEERS)/.bench-ready
 
 # As many test processes as there are cores, but no more than eight: each may start its own servers.
 WORKERS ?= -n logical --maxprocesses 8
@@ -19,22 +23,26 @@ ifneq ($(PLACED),yes)
 ANEW := anew
 endif
 
+ifneq ($(shell test -x $(PEERS)/bin/python && test "`cat $(PEERS)/.place 2>/dev/null`" = "$(CURDIR)" && echo yes),yes)
+PEERS_ANEW := anew
+endif
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup dev test check model races native lock up down clean anew
+.PHONY: help setup dev test check model races bench bench-quick native lock up down clean anew
 
 help: ## Show this help
 	@echo 'authsvc: a self-hosted authentication service.'
 	@echo
 	@echo 'usage: make <target>'
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo 'Settings:'
 	@echo '  AUTHSVC_PORT=8001  the port that make dev listens on (8000 by default)'
 	@echo '  PYTHON=python3.13  the Python that .venv is made with (3.11 or newer)'
 	@echo '  NO_UV=1            install with pip even where uv is there'
-	@echo '  ARGS="-k login"    more options for pytest'
+	@echo '  ARGS="-k login"    more options for pytest, or for the benchmark'
 
 setup: $(TEST) ## Install all that running, testing and checking need, into .venv
 	@echo 'Ready. Next: make dev, or make test.'
@@ -63,6 +71,12 @@ races: $(TEST) ## Race the real thing on two processes, 10 000 rounds, and check
 native: $(NATIVE) ## Build argon2 from source: nearly twice the logins where there is AVX2 (needs a C compiler)
 	@$(BIN)/python -c 'from authsvc.passwords.argon2_build import find_build; print(f"argon2 here: {find_build()}.")'
 
+bench: $(RUN) $(BENCH) ## Measure every target of performance beside floors and peers, in ten minutes (best with wrk)
+	@$(BIN)/python bench $(ARGS)
+
+bench-quick: $(RUN) $(BENCH) ## Measure what fits in two minutes
+	@$(BIN)/python bench --quick $(ARGS)
+
 lock: ## Renew the lock files from pyproject.toml (UPGRADE=1: to the newest versions)
 	@sh scripts/lock.sh
 
@@ -73,8 +87,8 @@ up: ## Start the production-like stack with Docker Compose, in the background
 down: ## Stop that stack; its data stays in its volumes
 	@sh scripts/compose.sh down
 
-clean: ## Remove .venv, caches and build results; the data in .authsvc stays
-	rm -rf $(VENV) dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+clean: ## Remove .venv, .venv-bench, caches and build results; the data in .authsvc stays
+	rm -rf $(VENV) $(PEERS) bench/results bench/.cache dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . \( -name .git -o -name .authsvc \) -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # A stamp is written last: an install that stopped half-way is done again.
@@ -90,4 +104,8 @@ $(TEST): $(RUN) $(LOCKS)/test.lock
 # Only the very same version is built, so what setup.sh installs later finds nothing to replace.
 $(NATIVE): $(RUN) $(LOCKS)/serve.lock $(LOCKS)/native.lock scripts/native.sh scripts/native.cmake
 	@sh scripts/native.sh $(VENV)
+	@touch $@
+
+$(BENCH): $(LOCKS)/bench.lock scripts/setup.sh $(PEERS_ANEW) | $(RUN)
+	@sh scripts/setup.sh $(PEERS) $(LOCKS)/bench.lock alone
 	@touch $@

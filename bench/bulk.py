@@ -125,7 +125,7 @@ class Bulk:
         replies = hiredis.Reader()
         known: set[str] = set()
         while some := list(islice(calls, AT_ONCE)):
-            words = []
+            words: list[tuple[Any, ...]] = []
             for script, keys, args in some:
                 if script.sha not in known:
                     known.add(script.sha)
@@ -133,7 +133,7 @@ class Bulk:
                 else:
                     words.append(("EVALSHA", script.sha))
                 words[-1] += (len(keys), *keys, *args)
-            writer.write(b"".join(map(hiredis.pack_command, words)))
+            writer.write(b"".join(_packed(each) for each in words))
             for _ in some:
                 while (reply := replies.gets()) is False:
                     replies.feed(await reader.read(1 << 20))
@@ -141,6 +141,11 @@ class Bulk:
                     raise RuntimeError(f"Redis replied {reply!r}")
         writer.close()
         await writer.wait_closed()
+
+
+def _packed(words: tuple[Any, ...]) -> bytes:
+    packed: bytes = hiredis.pack_command(words)
+    return packed
 
 
 def several_each(user_ids: Iterable[UUID], number: int) -> Iterator[UUID]:

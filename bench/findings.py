@@ -27,8 +27,8 @@ class Finding:
     note: str = ""
 
     @classmethod
-    def missing(cls, name: str, why: str, target: float | None = None, *, at_least: bool = True) -> Self:
-        """Return the line of what was not measured, and why."""
+    def missing(cls, name: str, why: str = "", target: float | None = None, *, at_least: bool = True) -> Self:
+        """Return the line of what was not measured, and perhaps why."""
         return cls(name, math.nan, math.nan, math.nan, target=target, at_least=at_least, note=why)
 
     @property

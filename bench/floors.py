@@ -4,21 +4,25 @@
     /look_up   F1: the same, after one HMGET on a connection that everybody shares
     /rotate    the same, after one EVALSHA that does what rotating a session takes
     /sign      the same, and an Ed25519 signature
+    /hash      the raw one, after one verification by argon2id in a bounded pool of threads
 
-Run by `hot_paths`; the Redis URL is in ``BENCH_REDIS_URL``.
+Run by `world`, which sets ``BENCH_REDIS_URL``, ``BENCH_HASHING_THREADS`` and ``BENCH_ARGON2_*``.
 """
 
 import asyncio
 import hashlib
 import os
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
 import hiredis
+from argon2 import low_level as argon2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 RECORD = b'{"id":"0b0e4b0c-0000-4000-8000-000000000000","username":"ada","name":"Ada Lovelace","email":null}'
+PASSWORD = b"nine purple kettles sing"
 SESSIONS = 256
 SCRIPT = """
 local f = redis.call('HMGET', KEYS[1], 'g', 'd', 'e', 'c', 'r', 'i', 'x', 'n', 'a')
@@ -43,10 +47,10 @@ class Shared(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
 
-    def send(self, *command: str | bytes | int) -> asyncio.Future[Any]:
+    def send(self, *command: str | float | bytes | memoryview) -> asyncio.Future[Any]:
         if not self._out:
             self._loop.call_soon(self._flush)
-        self._out.append(hiredis.pack_command(command))
+        self._out.append(hiredis.pack_command(command))  # type: ignore[arg-type]  # its stub says a tuple of one
         future = self._loop.create_future()
         self._waiting.append(future)
         return future
@@ -68,6 +72,16 @@ class Floors:
         self._redis: Shared | None = None
         self._sha = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
         self._key = Ed25519PrivateKey.generate()
+        self._pool = ThreadPoolExecutor(int(os.environ["BENCH_HASHING_THREADS"]))
+        self._hash = argon2.hash_secret(
+            PASSWORD,
+            bytes(16),
+            time_cost=int(os.environ["BENCH_ARGON2_TIME_COST"]),
+            memory_cost=int(os.environ["BENCH_ARGON2_MEMORY_KIB"]),
+            parallelism=int(os.environ["BENCH_ARGON2_PARALLELISM"]),
+            hash_len=32,
+            type=argon2.Type.ID,
+        )
         self._turn = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -84,11 +98,16 @@ class Floors:
                 await redis.send("EVALSHA", self._sha, 1, self._name())
                 if scope["path"] == "/sign":
                     self._key.sign(RECORD * 4)
+            case "/hash":
+                await asyncio.get_running_loop().run_in_executor(self._pool, self._verify)
             case _:
                 pass
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+    def _verify(self) -> None:
+        argon2.verify_secret(self._hash, PASSWORD, argon2.Type.ID)
 
     def _name(self) -> str:
         self._turn = (self._turn + 1) % SESSIONS
