@@ -111,7 +111,7 @@ def create_app(
     app.add_middleware(FrontDesk)
     problems.install(app)
     _open_doors(app, settings, flows, clock)
-    app.express = express_answers(flows.show_user, flows.refresh)
+    app.express = express_answers(flows.show_user, flows.refresh, flows.hasher)
     _describe(app)
     return app
 

@@ -4,8 +4,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from starlette.routing import Match
+from starlette.types import Message
 from tests.support.faults import without_redis
 from tests.support.service import tokens_of
+
+from authsvc.api.express import express_answers
 
 
 @pytest.fixture
@@ -104,3 +107,29 @@ async def test_what_is_on_the_express_lane_is_described_by_a_route(app, framewor
         scope = {"type": "http", "method": method, "path": path, "headers": []}
         assert any(route.matches(scope)[0] is Match.FULL for route in app.router.routes)
         assert method.lower() in app.openapi()["paths"][path]
+
+
+# A014
+async def test_a_log_in_is_refused_unread_while_no_hash_can_be_computed(service, app, flows, monkeypatch):
+    await service.sign_up()
+    read: list[str] = []
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        read.append("the body")
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    app.express = express_answers(flows.show_user, flows.refresh, flows.hasher)
+    scope = {"type": "http", "method": "POST", "path": "/login", "headers": [], "query_string": b""}
+    with monkeypatch.context() as full:
+        full.setattr(flows.hasher._queue, "_capacity", 0)
+        await app(scope, receive, send)
+    start, body = sent
+    assert not read
+    assert start["status"] == 503
+    assert dict(start["headers"])[b"retry-after"] == b"1"
+    assert b'"overloaded"' in body["body"]
+    await service.log_in()

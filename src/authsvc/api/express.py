@@ -19,13 +19,14 @@ from authsvc.errors import AuthsvcError
 from authsvc.flows.refresh import Refresh
 from authsvc.flows.show_user import ShowUser
 from authsvc.kit.outage import Outage
+from authsvc.passwords.hasher import PasswordHasher
 from authsvc.problems import tell
 
 _JSON = (b"content-type", b"application/json")
 _LINES = b"".join(b"%b: %b\r\n" % header for header in protected([_JSON], "%b"))
 
-Answer = Callable[[Scope, Receive], Awaitable[bytes]]
-"""Serves a call: returns the JSON of its 200, or raises."""
+Answer = Callable[[Scope, Receive], Awaitable[bytes | None]]
+"""Serves a call: returns the JSON of its 200, or raises; None leaves the call to the framework."""
 
 
 class ExpressService(FastAPI):
@@ -45,6 +46,9 @@ class ExpressService(FastAPI):
         except Exception as error:
             await FrontDesk(_Failure(error))(scope, receive, send)
             return
+        if body is None:
+            await super().__call__(scope, receive, send)
+            return
         write = writer(scope)
         if write is None or not write(_LINES % given.encode(), body):
             headers = protected([(b"content-length", b"%d" % len(body)), _JSON], given)
@@ -52,8 +56,14 @@ class ExpressService(FastAPI):
             await send({"type": "http.response.body", "body": body})
 
 
-def express_answers(show_user: ShowUser, refresh: Refresh) -> dict[tuple[str, str], Answer]:
-    """Return what is served on the express lane, by method and path."""
+def express_answers(
+    show_user: ShowUser, refresh: Refresh, hasher: PasswordHasher
+) -> dict[tuple[str, str], Answer]:
+    """Return what is served on the express lane, by method and path.
+
+    A log-in is only looked at: while no hash can be computed it is refused here, since reading it, asking the
+    database and counting it would slow down everybody else for nothing.
+    """
     read_body = json_body(RefreshRequest)
 
     async def own_user(scope: Scope, _: Receive) -> bytes:
@@ -64,7 +74,10 @@ def express_answers(show_user: ShowUser, refresh: Refresh) -> dict[tuple[str, st
         sent = await read_body(Request(scope, receive))
         return TokenResponse.of(await refresh(sent.refresh_token)).model_dump_json().encode()
 
-    return {("GET", "/user"): own_user, ("POST", "/refresh_jwt"): refresh_jwt}
+    async def login(_: Scope, __: Receive) -> None:
+        hasher.require_room()
+
+    return {("GET", "/user"): own_user, ("POST", "/refresh_jwt"): refresh_jwt, ("POST", "/login"): login}
 
 
 class _Failure:

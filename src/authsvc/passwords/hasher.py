@@ -81,6 +81,11 @@ class PasswordHasher:
         )
         self._decoy = _decoy(profile)
 
+    def require_room(self) -> None:
+        """Raise `Overloaded` if a hash would be refused now: better before any other work than after."""
+        if self._queue.is_full:
+            raise Overloaded
+
     async def hash(self, password: str) -> str:
         """Return the PHC string of ``password`` with a new salt.
 

@@ -35,13 +35,18 @@ class HashingQueue:
         self._timeout = timeout
         self._jobs: set[Future[Any]] = set()  # running or waiting; add and discard are atomic
 
+    @property
+    def is_full(self) -> bool:
+        """Whether more work would be refused now."""
+        return len(self._jobs) >= self._capacity
+
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``work`` on one of the threads, with the caller's context variables, and return its result.
 
         Raises `Overloaded` at once when the queue is full or closed, and when the work has not begun in
         time. Then, as when the caller is cancelled before it begins, the work never runs.
         """
-        if len(self._jobs) >= self._capacity:
+        if self.is_full:
             raise Overloaded
         context = copy_context()
         try:
