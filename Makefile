@@ -14,7 +14,7 @@ BENCH := $(PEERS)/.bench-ready
 # As many test processes as there are cores, but no more than eight: each may start its own servers.
 WORKERS ?= -n logical --maxprocesses 8
 # The doors, the hallway and the rooms are what the 95 % are asked of.
-COVERED := api pages flows users passwords sessions tokens throttle
+COVERED := api pages flows users passwords sessions tokens throttle audit
 COVERAGE ?= $(COVERED:%=--cov=authsvc.%) --cov-branch --cov-report=term:skip-covered --cov-fail-under=95
 
 # A .venv that lies elsewhere than where it was made (a copied folder) or has lost its Python is made anew.

@@ -6,6 +6,7 @@ The floor plan. One may walk down, never up, and never between rooms (import-lin
     hallway     flows/                  one verb per file; the story, read from top to bottom
     rooms       users/  passwords/  sessions/  tokens/  throttle/
                                         one noun each: its rules (pure) and its store (I/O)
+    ledger      audit/                  what happened, written with the fact itself
     foundation  errors, keyspace        what can go wrong; what Redis holds
                 kit/                    tools that never heard of authentication
 

@@ -204,7 +204,13 @@ class Settings(BaseSettings):
         description="The longest wait for a statement or a lock in the database.",
     )
 
-    # Logs
+    # The ledger, and logs
+    audit_ttl: Duration = Field(
+        _days(400),
+        ge=_days(30),
+        le=LONGEST,
+        description="How long the audit trail keeps an event.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least severe level that is logged."
     )

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 
+from authsvc.audit.store import AuditStore
 from authsvc.flows.authenticate import Authenticate
 from authsvc.flows.change_password import ChangePassword
 from authsvc.flows.check_health import CheckHealth
 from authsvc.flows.delete_user import DeleteUser
 from authsvc.flows.end_session import EndSession
 from authsvc.flows.find_session import FindSession
+from authsvc.flows.forget_events import ForgetEvents
 from authsvc.flows.issue_tokens import IssueTokens
+from authsvc.flows.list_events import ListEvents
 from authsvc.flows.list_sessions import ListSessions
 from authsvc.flows.log_in import LogIn
 from authsvc.flows.log_out import LogOut
@@ -63,6 +66,8 @@ class Flows:
     end_session: EndSession
     set_user_disabled: SetUserDisabled
     rotate_signing_key: RotateSigningKey
+    list_events: ListEvents
+    forget_events: ForgetEvents
     check_health: CheckHealth
     maintain: Maintain
     key_ring: KeyRing
@@ -83,6 +88,8 @@ def wire(settings: Settings, database: Database, redis: RedisClient, clock: Cloc
     )
     session_ttl = lifetimes.absolute_ttl
     users = UserStore(database, clock)
+    audit = AuditStore(database)
+    forget_events = ForgetEvents(audit, settings.audit_ttl, clock)
     sessions = SessionStore(redis, keys, lifetimes)
     throttle = ThrottleStore(redis, keys)
     rules = _rules(settings)
@@ -114,7 +121,7 @@ def wire(settings: Settings, database: Database, redis: RedisClient, clock: Cloc
     verify_password = VerifyPassword(throttle, rules, users, hasher)
     return Flows(
         register=Register(throttle, rules, policy, hasher, users),
-        log_in=LogIn(verify_password, users, hasher, sessions, issue_tokens, session_ttl, clock),
+        log_in=LogIn(verify_password, users, hasher, sessions, issue_tokens, audit, session_ttl, clock),
         refresh=Refresh(refresh_tokens, users, sessions, issue_tokens, session_ttl, clock),
         log_out=LogOut(access_tokens, refresh_tokens, users, sessions, session_ttl, clock),
         find_session=find_session,
@@ -128,7 +135,9 @@ def wire(settings: Settings, database: Database, redis: RedisClient, clock: Cloc
         set_user_disabled=SetUserDisabled(users, sessions),
         rotate_signing_key=RotateSigningKey(key_store, schedule, settings.signing_algorithm, clock),
         check_health=_check_health(database, redis, key_ring, clock),
-        maintain=Maintain(key_ring, users),
+        list_events=ListEvents(audit),
+        forget_events=forget_events,
+        maintain=Maintain(key_ring, users, forget_events),
         key_ring=key_ring,
         key_schedule=schedule,
         hasher=hasher,

@@ -1,6 +1,7 @@
 """The operator's commands, on real servers."""
 
 import contextlib
+import json
 import re
 import sqlite3
 import subprocess
@@ -83,6 +84,39 @@ async def test_a_wrong_secret_is_told_in_a_sentence(service, env, tmp_path):
         said = told(authsvc(*words, where=tmp_path, env=env | {"AUTHSVC_PORT": "0"}))
         assert said.startswith("AUTHSVC_SECRET_KEY is not the one that signing key")
         assert SECRET[::-1] not in said
+
+
+# A103
+async def test_the_audit_trail_is_listed_as_json_lines(service, env, tmp_path):
+    login = await service.sign_up("joan")
+    user_id = (await service.user(login)).json()["id"]
+    assert (await service.log_out(login)).status_code == 204
+    for who in ("joan", user_id):
+        listed = authsvc("audit", "list", "--user", who, where=tmp_path, env=env)
+        assert (listed.returncode, listed.stderr) == (0, "")
+        events = [json.loads(line) for line in listed.stdout.splitlines()]
+        assert [event["name"] for event in events] == ["user_registered", "login_succeeded", "logged_out"]
+        assert {event["user_id"] for event in events} == {user_id}
+        assert events[-1]["session_id"] == str(login.session_id)
+        assert events[-1]["request_id"]
+        assert events[-1]["ip_address"]
+    words = ("audit", "list", "--user", "joan", "--event", "logged_out", "--since")
+    for since, number in (("1h", 1), ("2020-01-01", 1), ("2200-01-01T00:00:00Z", 0)):
+        listed = authsvc(*words, since, where=tmp_path, env=env)
+        assert len(listed.stdout.splitlines()) == number, listed
+
+
+def test_what_cannot_be_listed_is_told(servers, env, tmp_path):
+    for words, said in (
+        (("--user", "nobody"), "There is no such user."),
+        (("--event", "coffee_break"), "There is no such event. There are: user_registered, "),
+        (("--since", "yesterday"), "--since takes a time"),
+    ):
+        assert told(authsvc("audit", "list", *words, where=tmp_path, env=env)).startswith(said)
+
+
+def test_pruning_deletes_what_is_old_and_nothing_else(servers, env, tmp_path):
+    assert authsvc("audit", "prune", where=tmp_path, env=env).stdout == "0 events were deleted.\n"
 
 
 def test_migrating_is_told_once_and_then_there_is_nothing_to_do(tmp_path):

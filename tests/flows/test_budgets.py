@@ -47,7 +47,7 @@ def counting(redis: RedisClient, database: Database) -> Iterator[Spent]:
 
 CALLS = {
     "GET /user": (1, 0),
-    "POST /login": (3, 1),
+    "POST /login": (3, 2),
     "POST /refresh_jwt": (1, 1),
     "POST /logout": (1, 1),
     "GET /sessions": (2, 0),
@@ -59,6 +59,11 @@ CALLS = {
     "GET /livez": (0, 0),
     "GET /.well-known/jwks.json": (0, 0),
 }
+
+RECORDED = {
+    "POST /logout", "DELETE /sessions", "PATCH /user", "POST /user/password", "POST /register", "DELETE /user"
+}  # fmt: skip
+"""What changes the database. Its event is part of the same statement on PostgreSQL, another on SQLite."""
 
 
 async def spend(service, redis, database, name) -> Spent:
@@ -87,7 +92,9 @@ async def spend(service, redis, database, name) -> Spent:
 @pytest.mark.parametrize("name", CALLS)
 async def test_a_call_costs_no_more_than_its_budget(service, redis, database, name):
     spent = await spend(service, redis, database, name)
-    assert (spent.redis, spent.statements) == CALLS[name]
+    round_trips, statements = CALLS[name]
+    of_its_own = database.is_sqlite and name in RECORDED
+    assert (spent.redis, spent.statements) == (round_trips, statements + of_its_own)
 
 
 async def test_garbage_costs_nothing(service, redis, database):

@@ -67,7 +67,7 @@ async def test_a_token_newer_than_what_is_stored_ends_its_session_for_good(
     await redis.execute("HSET", key, "g", 0)  # a failover lost acknowledged rotations
     with structlog.testing.capture_logs() as logged, pytest.raises(RefreshTokenUnknown):
         await flows.refresh(successor.refresh_token)
-    assert "refresh_token_ahead_of_store" in [entry["event"] for entry in logged]
+    assert "refresh_ahead" in [entry["event"] for entry in logged]
     assert (await flows.refresh.users.find_standing(ada.id, login.session_id)).ended
 
 

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src/authsvc"
 FILES = sorted(SOURCE.rglob("*.py"))
-ROOMS = ("users", "passwords", "sessions", "tokens", "throttle")
+ROOMS = ("users", "passwords", "sessions", "tokens", "throttle", "audit")
 
 # The environment is read once; the rest starts other programs, which inherit it.
 READS_THE_ENVIRONMENT = {"environment.py"}

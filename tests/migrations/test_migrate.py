@@ -16,7 +16,7 @@ from authsvc.sessions import tables as sessions_tables  # noqa: F401 - registers
 from authsvc.tokens import tables as tokens_tables  # noqa: F401 - likewise
 from authsvc.users import tables as users_tables  # noqa: F401 - likewise
 
-HISTORY = ["0001"]
+HISTORY = ["0001", "0002"]
 
 
 async def table_names(database: Database) -> set[str]:

@@ -80,4 +80,5 @@ def sent_token(values: Sequence[str]) -> str | None:
 async def client(request: Request) -> Client:
     """Return where the request comes from. The server has dealt with trusted proxies already."""
     address = request.client.host if request.client else "unknown"
-    return Client(address, request.headers.get("user-agent", "")[:_MAX_USER_AGENT])
+    user_agent = request.headers.get("user-agent", "")[:_MAX_USER_AGENT]
+    return Client(address, user_agent, request.scope.get("state", {}).get("request_id"))

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from authsvc.api.bodies import json_body
-from authsvc.api.deps import sent_token
+from authsvc.api.deps import client, sent_token
 from authsvc.api.middleware import FrontDesk, protected, receive_request
 from authsvc.api.ready_answers import writer
 from authsvc.api.sessions import RefreshRequest, TokenResponse
@@ -71,8 +71,10 @@ def express_answers(
         return await show_user(sent_token(values))
 
     async def refresh_jwt(scope: Scope, receive: Receive) -> bytes:
-        sent = await read_body(Request(scope, receive))
-        return TokenResponse.of(await refresh(sent.refresh_token)).model_dump_json().encode()
+        request = Request(scope, receive)
+        sent = await read_body(request)
+        pair = await refresh(sent.refresh_token, await client(request))
+        return TokenResponse.of(pair).model_dump_json().encode()
 
     async def login(_: Scope, __: Receive) -> None:
         hasher.require_room()

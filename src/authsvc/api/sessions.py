@@ -124,13 +124,14 @@ def router(
     )  # fmt: skip
     async def refresh_jwt(
         sent: Annotated[RefreshRequest, Depends(json_body(RefreshRequest))],
+        from_client: Annotated[Client, Depends(client)],
     ) -> TokenResponse:
         """Trade a refresh token for its successor and a new access token.
 
         If the answer is lost, ask again with the same token within a few seconds: the same successor is
         answered. A token that was traded in earlier than that ends its session.
         """
-        return TokenResponse.of(await refresh(sent.refresh_token))
+        return TokenResponse.of(await refresh(sent.refresh_token, from_client))
 
     @routes.post(
         "/logout",
@@ -146,9 +147,10 @@ def router(
     async def logout(
         token: Annotated[str | None, Depends(PresentedToken())],
         sent: Annotated[LogoutRequest, Depends(json_body(LogoutRequest, required=False))],
+        from_client: Annotated[Client, Depends(client)],
     ) -> Response:
         """End this session, the user's others, or all of them. To end this session twice is fine."""
-        await log_out(token, sent.refresh_token, Scope(sent.scope))
+        await log_out(token, sent.refresh_token, Scope(sent.scope), from_client)
         return Response(status_code=204)
 
     @routes.get(
@@ -184,13 +186,17 @@ def router(
             errors.ServiceUnavailable,
         ),
     )  # fmt: skip
-    async def delete_session(session_id: str, who: Annotated[Caller, Depends(caller)]) -> Response:
+    async def delete_session(
+        session_id: str,
+        who: Annotated[Caller, Depends(caller)],
+        from_client: Annotated[Client, Depends(client)],
+    ) -> Response:
         """End one of one's own sessions."""
         try:
             wanted = UUID(session_id)
         except ValueError:
             raise errors.SessionNotFound from None
-        await end_session(who, wanted)
+        await end_session(who, wanted, from_client)
         return Response(status_code=204)
 
     return routes

@@ -125,10 +125,11 @@ def router(
     async def patch_user(
         who: Annotated[Caller, Depends(caller)],
         sent: Annotated[UserChanges, Depends(json_body(UserChanges))],
+        from_client: Annotated[Client, Depends(client)],
     ) -> Response:
         """Change the name or the e-mail address."""
         changes = parse_changes({name: getattr(sent, name) for name in sent.model_fields_set})
-        return _json(public_record(await update_user(who, changes)))
+        return _json(public_record(await update_user(who, changes, from_client)))
 
     @routes.post(
         "/user/password",

@@ -5,6 +5,7 @@ dev.py        ``authsvc dev``: all that development needs, in one process
 welcome.py    what ``dev`` says when it is ready
 serve.py      ``authsvc serve``: the production start
 operate.py    what the other commands do
+ledger.py     ``authsvc audit``: what happened
 doctor.py     ``authsvc doctor``: what is wrong, and what to do about it
 listening.py  the port, held before anything else is started
 failures.py   what went wrong, as a sentence

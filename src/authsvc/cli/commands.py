@@ -24,8 +24,10 @@ users = typer.Typer(help="Look after users.", no_args_is_help=True, rich_markup_
 keys = typer.Typer(
     help="Look after the keys that sign access tokens.", no_args_is_help=True, rich_markup_mode=None
 )
+audit = typer.Typer(help="Read the audit trail.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(users, name="users")
 app.add_typer(keys, name="keys")
+app.add_typer(audit, name="audit")
 
 Login = Annotated[str, typer.Argument(help="A username or an e-mail address.", show_default=False)]
 
@@ -138,3 +140,29 @@ def rotate() -> None:
         typer.echo("A new key is waiting for its turn already.")
     else:
         typer.echo(f"The new key is published. It signs from {begins:%Y-%m-%d %H:%M:%S} UTC on.")
+
+
+@audit.command(name="list")
+def list_events(
+    user: Annotated[
+        str | None, typer.Option(help="Of one user: a username, an e-mail address or an id.")
+    ] = None,
+    event: Annotated[str | None, typer.Option(help="Of one kind, as login_succeeded.")] = None,
+    since: Annotated[str | None, typer.Option(help="From a time on, or from so long ago: 7d.")] = None,
+) -> None:
+    """Print events as JSON, one a line, the oldest first."""
+    from authsvc.cli.ledger import print_events
+
+    print_events(user, event, since)
+
+
+@audit.command()
+def prune() -> None:
+    """Delete events that are older than AUTHSVC_AUDIT_TTL.
+
+    The service does so by itself, unless its role may not delete events: then run this now and then, as the
+    owner.
+    """
+    from authsvc.cli.ledger import forget_old_events
+
+    typer.echo(f"{forget_old_events()} events were deleted.")

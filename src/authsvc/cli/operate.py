@@ -59,7 +59,7 @@ def set_user_disabled(login: str, *, disabled: bool) -> str:
             # The database comes first, so that much is done.
             raise CommandFailed(f"{sentence(outage)} {_HALF_DONE}") from outage
 
-    user = _with_flows(change)
+    user = with_flows(change)
     if user is None:
         raise CommandFailed("There is no such user.")
     return user.username
@@ -72,7 +72,7 @@ def rotate_signing_key() -> datetime | None:
         await flows.key_ring.refresh()  # refuses a secret that the other keys were not encrypted with
         return await flows.rotate_signing_key()
 
-    return _with_flows(rotate)
+    return with_flows(rotate)
 
 
 @contextlib.asynccontextmanager
@@ -94,7 +94,8 @@ def _load() -> Settings:
     return settings
 
 
-def _with_flows(act: Callable[[Flows], Awaitable[T]]) -> T:
+def with_flows(act: Callable[[Flows], Awaitable[T]]) -> T:
+    """Do something with every verb at hand; CommandFailed if the schema is not up to date."""
     settings = _load()
 
     async def run() -> T:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from authsvc.errors import Overloaded, SessionEnded
-from authsvc.flows.client import Caller, Client
+from authsvc.flows.client import Caller, Client, origin
 from authsvc.flows.identity import login_key
 from authsvc.flows.verify_password import VerifyPassword
 from authsvc.kit.shielded import to_the_end
@@ -42,14 +42,14 @@ class ChangePassword:
             user = await self.verify_password(user, login_key(user.username), current, client)
             own_names = [word for word in (user.username, user.name, user.email) if word]
             new_hash = await self.hasher.hash(self.policy.check(new, own_names=own_names))
-            if await to_the_end(self._replace(caller, user.password_hash, new_hash)):
+            if await to_the_end(self._replace(caller, user.password_hash, new_hash, client)):
                 return
             # The stored hash is another one by now: prove the current password against that.
         raise Overloaded
 
-    async def _replace(self, caller: Caller, old_hash: str, new_hash: str) -> bool:
+    async def _replace(self, caller: Caller, old_hash: str, new_hash: str, client: Client) -> bool:
         epoch = await self.users.change_password(
-            caller.user_id, old_hash, new_hash, keep_session=caller.session_id
+            caller.user_id, old_hash, new_hash, keep_session=caller.session_id, origin=origin(client)
         )
         if epoch is None:
             return False

@@ -3,13 +3,27 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from authsvc.audit.event import SOMEBODY, Actor, Origin
+
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Where a request comes from: the peer's address (or what a trusted proxy says) and its User-Agent."""
+    """Where a request comes from: the peer's address (or what a trusted proxy says) and its User-Agent.
+
+    ``request_id`` leads from the ledger to the log.
+    """
 
     ip_address: str
     user_agent: str
+    request_id: str | None = None
+
+
+def origin(client: Client | None) -> Origin:
+    """Return how the ledger names a user at ``client``. What cannot be printed, it does not hold."""
+    if client is None:
+        return SOMEBODY
+    user_agent = "".join(character if character.isprintable() else "?" for character in client.user_agent)
+    return Origin(Actor.USER, client.ip_address, user_agent, client.request_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from authsvc.errors import Overloaded, SessionEnded
-from authsvc.flows.client import Caller, Client
+from authsvc.flows.client import Caller, Client, origin
 from authsvc.flows.identity import login_key
 from authsvc.flows.verify_password import VerifyPassword
 from authsvc.kit.shielded import to_the_end
@@ -37,13 +37,14 @@ class DeleteUser:
             if user is None:
                 raise SessionEnded
             user = await self.verify_password(user, login_key(user.username), password, client)
-            if await to_the_end(self._delete(user)):
+            if await to_the_end(self._delete(user, caller, client)):
                 return
             # The stored hash is another one by now: prove the password against that.
         raise Overloaded
 
-    async def _delete(self, user: User) -> bool:
-        if not await self.users.delete(user.id, user.password_hash):
+    async def _delete(self, user: User, caller: Caller, client: Client) -> bool:
+        by, asked = caller.session_id, origin(client)
+        if not await self.users.delete(user.id, user.password_hash, by=by, origin=asked):
             return False
         await self.sessions.end_all(user.id, epoch=LAST_EPOCH)
         return True

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
 
+from authsvc.audit.event import Event, EventName
+from authsvc.audit.store import AuditStore
 from authsvc.errors import Overloaded
-from authsvc.flows.client import Client
+from authsvc.flows.client import Client, origin
 from authsvc.flows.identity import login_key
 from authsvc.flows.issue_tokens import IssueTokens, TokenPair
 from authsvc.flows.verify_password import VerifyPassword
@@ -31,6 +33,7 @@ class LogIn:
     hasher: PasswordHasher
     sessions: SessionStore
     issue_tokens: IssueTokens
+    audit: AuditStore
     session_ttl: timedelta
     clock: Clock
 
@@ -48,7 +51,9 @@ class LogIn:
             user = await self.verify_password(user, login_key(login), password, client)
             if self.hasher.needs_rehash(user.password_hash):
                 stronger = await self.hasher.hash(password)
-                await self.users.replace_password_hash(user.id, user.password_hash, stronger)
+                await self.users.replace_password_hash(
+                    user.id, user.password_hash, stronger, origin=origin(client)
+                )
             pair = await to_the_end(self._start_session(user, client))
             if pair is not None:
                 return pair
@@ -70,8 +75,13 @@ class LogIn:
         )
         if started is None:
             return None
+        now, asked = self.clock(), origin(client)
         if started.displaced:
-            await self.users.end_sessions(user.id, started.displaced, self.clock() + self.session_ttl)
+            why = EventName.SESSION_DISPLACED
+            until = now + self.session_ttl
+            await self.users.end_sessions(user.id, started.displaced, until, why=why, origin=asked)
+        # Answered only once it is recorded. If that fails, nobody holds the tokens of the session.
+        await self.audit.add(Event(EventName.LOGIN_SUCCEEDED, asked, user.id, token.session_id), now)
         return self.issue_tokens(
             token, auth_time=started.created_at, amr=_AMR, session_expires_in=started.expires_in
         )

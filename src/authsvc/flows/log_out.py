@@ -4,8 +4,8 @@ import contextlib
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
-from uuid import UUID
 
+from authsvc.audit.event import EventName, Origin
 from authsvc.errors import (
     InvalidRefreshToken,
     InvalidToken,
@@ -13,7 +13,7 @@ from authsvc.errors import (
     NotAuthenticated,
     SessionEnded,
 )
-from authsvc.flows.client import Caller
+from authsvc.flows.client import Caller, Client, origin
 from authsvc.kit.clock import Clock
 from authsvc.kit.shielded import to_the_end
 from authsvc.sessions.refresh_token import RefreshTokenSigner
@@ -41,7 +41,13 @@ class LogOut:
     session_ttl: timedelta
     clock: Clock
 
-    async def __call__(self, access_token: str | None, refresh_token: str | None, scope: Scope) -> None:
+    async def __call__(
+        self,
+        access_token: str | None,
+        refresh_token: str | None,
+        scope: Scope,
+        client: Client | None = None,
+    ) -> None:
         """End sessions; to end the current one twice is fine.
 
         Either token will do: the refresh token (of any generation) where the access token has expired. An
@@ -55,9 +61,9 @@ class LogOut:
         """
         caller = self._caller(access_token, refresh_token, scope)
         if scope is Scope.CURRENT:
-            await to_the_end(self._end_one(caller.user_id, caller.session_id))
+            await to_the_end(self._end_one(caller, origin(client)))
         else:
-            await to_the_end(self._end_many(caller, keep_current=scope is Scope.OTHERS))
+            await to_the_end(self._end_many(caller, origin(client), keep_current=scope is Scope.OTHERS))
 
     def _caller(self, access_token: str | None, refresh_token: str | None, scope: Scope) -> Caller:
         if access_token is None and refresh_token is None:
@@ -74,11 +80,13 @@ class LogOut:
                 return Caller(token.user_id, token.session_id)
         raise NeitherTokenGenuine
 
-    async def _end_one(self, user_id: UUID, session_id: UUID) -> None:
-        await self.users.end_session(user_id, session_id, self.clock() + self.session_ttl)
-        await self.sessions.end(user_id, session_id)
+    async def _end_one(self, caller: Caller, asked: Origin) -> None:
+        until = self.clock() + self.session_ttl
+        why = EventName.LOGGED_OUT
+        await self.users.end_session(caller.user_id, caller.session_id, until, why=why, origin=asked)
+        await self.sessions.end(caller.user_id, caller.session_id)
 
-    async def _end_many(self, caller: Caller, *, keep_current: bool) -> None:
+    async def _end_many(self, caller: Caller, asked: Origin, *, keep_current: bool) -> None:
         look_up = await self.sessions.look_up(caller.user_id, caller.session_id)
         standing = await self.users.find_standing(caller.user_id, caller.session_id)
         if standing is not None and standing.ended_all and not keep_current:
@@ -86,7 +94,9 @@ class LogOut:
         elif standing is None or look_up.epoch is None or not standing.admits(look_up.epoch):
             raise SessionEnded
         else:
-            moved = await self.users.end_all_sessions(caller.user_id, by=caller.session_id, keep=keep_current)
+            moved = await self.users.end_all_sessions(
+                caller.user_id, by=caller.session_id, keep=keep_current, origin=asked
+            )
             if moved is None:
                 raise SessionEnded
             epoch = moved

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from authsvc.flows.forget_events import ForgetEvents
 from authsvc.tokens.key_ring import KeyRing
 from authsvc.users.store import UserStore
 
@@ -16,6 +17,7 @@ class Maintain:
 
     key_ring: KeyRing
     users: UserStore
+    forget_events: ForgetEvents
 
     async def __call__(self) -> None:
         """Learn of new signing keys (and make them when they are due); forget what nobody needs any more.
@@ -29,3 +31,6 @@ class Maintain:
         forgotten = await self.users.forget_ended_sessions()
         if forgotten:
             _log.info("forgot_ended_sessions", number=forgotten)
+        events = await self.forget_events()
+        if events:
+            _log.info("forgot_audit_events", number=events)

@@ -5,7 +5,9 @@ from datetime import timedelta
 
 import structlog
 
+from authsvc.audit.event import EventName
 from authsvc.errors import RefreshSessionEnded, RefreshTokenReused, RefreshTokenUnknown
+from authsvc.flows.client import Client, origin
 from authsvc.flows.issue_tokens import IssueTokens, TokenPair
 from authsvc.kit.clock import Clock
 from authsvc.kit.shielded import to_the_end
@@ -28,7 +30,7 @@ class Refresh:
     session_ttl: timedelta
     clock: Clock
 
-    async def __call__(self, refresh_token: str) -> TokenPair:
+    async def __call__(self, refresh_token: str, client: Client | None = None) -> TokenPair:
         """Return the successor; the same one for a retry within the grace window.
 
         Raises:
@@ -39,9 +41,9 @@ class Refresh:
         """
         token = self.refresh_tokens.verify(refresh_token)
         self.issue_tokens.require_key()
-        return await to_the_end(self._present(token))
+        return await to_the_end(self._present(token, client))
 
-    async def _present(self, token: RefreshToken) -> TokenPair:
+    async def _present(self, token: RefreshToken, client: Client | None) -> TokenPair:
         standing = await self.users.find_standing(token.user_id, token.session_id)
         if standing is None or not standing.is_active or standing.ended:
             # Its end is durable; Redis may have lost it in a failover, or not heard of it yet.
@@ -58,12 +60,14 @@ class Refresh:
             case Refusal.ENDED:
                 raise RefreshSessionEnded
             case Refusal.REUSED:
-                await self._make_end_durable(token, "refresh_token_reused")
+                await self._make_end_durable(token, EventName.REFRESH_REUSE, client)
                 raise RefreshTokenReused
             case Refusal.AHEAD:
-                await self._make_end_durable(token, "refresh_token_ahead_of_store")
+                await self._make_end_durable(token, EventName.REFRESH_AHEAD, client)
                 raise RefreshTokenUnknown
 
-    async def _make_end_durable(self, token: RefreshToken, event: str) -> None:
-        _log.warning(event, user_id=str(token.user_id), session_id=str(token.session_id))
-        await self.users.end_session(token.user_id, token.session_id, self.clock() + self.session_ttl)
+    async def _make_end_durable(self, token: RefreshToken, why: EventName, client: Client | None) -> None:
+        _log.warning(why.value, user_id=str(token.user_id), session_id=str(token.session_id))
+        until = self.clock() + self.session_ttl
+        asked = origin(client)
+        await self.users.end_session(token.user_id, token.session_id, until, why=why, origin=asked)

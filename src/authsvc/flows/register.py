@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from authsvc.flows.client import Client
+from authsvc.flows.client import Client, origin
 from authsvc.flows.identity import parse_email, parse_name, parse_username
 from authsvc.passwords.hasher import PasswordHasher
 from authsvc.passwords.policy import PasswordPolicy
@@ -40,4 +40,5 @@ class Register:
         accepted = self.policy.check(password, own_names=own_names)
         await self.throttle.reserve(self.rules.registration_attempt(client.ip_address))
         password_hash = await self.hasher.hash(accepted)
-        return await self.users.add(NewUser(parsed_username, shown_name, parsed_email, password_hash))
+        new = NewUser(parsed_username, shown_name, parsed_email, password_hash)
+        return await self.users.add(new, origin=origin(client))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from authsvc.audit.event import OPERATOR
 from authsvc.kit.clock import Clock
 from authsvc.tokens.key_schedule import KeySchedule
 from authsvc.tokens.signing_keys import Algorithm
@@ -20,5 +21,6 @@ class RotateSigningKey:
 
     async def __call__(self) -> datetime | None:
         """Return when the new key begins to sign; None if one is waiting for its turn already."""
-        key = await self.signing_keys.rotate(self.algorithm, self.clock(), self.schedule.publish_lead)
+        lead = self.schedule.publish_lead
+        key = await self.signing_keys.rotate(self.algorithm, self.clock(), lead, origin=OPERATOR)
         return None if key is None else key.active_from

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from authsvc.audit.event import OPERATOR
 from authsvc.kit.shielded import to_the_end
 from authsvc.sessions.store import SessionStore
 from authsvc.users.store import UserStore
@@ -21,7 +22,7 @@ class SetUserDisabled:
         return None if user is None else await to_the_end(self._set(user, disabled=disabled))
 
     async def _set(self, user: User, *, disabled: bool) -> User | None:
-        stored = await self.users.set_disabled(user.id, disabled)
+        stored = await self.users.set_disabled(user.id, disabled, origin=OPERATOR)
         if stored is not None and disabled:
             await self.sessions.end_all(stored.id, epoch=stored.session_epoch)
         return stored

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from authsvc.errors import SessionEnded
-from authsvc.flows.client import Caller
+from authsvc.flows.client import Caller, Client, origin
 from authsvc.kit.shielded import to_the_end
 from authsvc.sessions.store import SessionStore
 from authsvc.users.store import UserStore
@@ -17,7 +17,7 @@ class UpdateUser:
     users: UserStore
     sessions: SessionStore
 
-    async def __call__(self, caller: Caller, changes: ProfileChanges) -> User:
+    async def __call__(self, caller: Caller, changes: ProfileChanges, client: Client | None = None) -> User:
         """Return the user as stored.
 
         Raises:
@@ -25,10 +25,12 @@ class UpdateUser:
             SessionEnded: the user is gone.
 
         """
-        return await to_the_end(self._update(caller, changes))
+        return await to_the_end(self._update(caller, changes, client))
 
-    async def _update(self, caller: Caller, changes: ProfileChanges) -> User:
-        user = await self.users.update_profile(caller.user_id, changes)
+    async def _update(self, caller: Caller, changes: ProfileChanges, client: Client | None) -> User:
+        user = await self.users.update_profile(
+            caller.user_id, changes, by=caller.session_id, origin=origin(client)
+        )
         if user is None:
             raise SessionEnded
         await self.sessions.keep_record(user.id, user.version, public_record(user))

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import structlog
+
 from authsvc.errors import Overloaded, UnknownUser, UserDisabled, WrongPassword
 from authsvc.flows.client import Client
 from authsvc.passwords.hasher import PasswordHasher
@@ -9,6 +11,8 @@ from authsvc.throttle.rules import Rules
 from authsvc.throttle.store import ThrottleStore
 from authsvc.users.store import UserStore
 from authsvc.users.user import User
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,10 @@ class VerifyPassword:
         if user is None:
             raise UnknownUser
         if not verified:
+            _log.info("password_refused", user_id=str(user.id), fact=WrongPassword.__name__)
             raise WrongPassword
         if not user.is_active:
+            _log.info("password_refused", user_id=str(user.id), fact=UserDisabled.__name__)
             raise UserDisabled
         await self.throttle.refund(attempts)
         return user

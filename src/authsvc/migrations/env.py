@@ -2,8 +2,9 @@
 
 from alembic import context
 
+from authsvc.audit import tables as audit_tables  # noqa: F401 - registers its table with the metadata
 from authsvc.kit.database import metadata
-from authsvc.sessions import tables as sessions_tables  # noqa: F401 - registers its table with the metadata
+from authsvc.sessions import tables as sessions_tables  # noqa: F401 - likewise
 from authsvc.tokens import tables as tokens_tables  # noqa: F401 - likewise
 from authsvc.users import tables as users_tables  # noqa: F401 - likewise
 

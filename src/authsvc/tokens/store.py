@@ -11,6 +11,8 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from authsvc.audit.event import SERVICE, Event, EventName, Origin
+from authsvc.audit.store import record
 from authsvc.kit.database import Database
 from authsvc.tokens.key_cipher import DamagedSigningKeyError, KeyCipher
 from authsvc.tokens.key_schedule import KeySchedule
@@ -47,11 +49,15 @@ class SigningKeyStore:
         The very first key signs from ``now`` on. One for a changed algorithm is published first, like any
         other: tokens signed with the old one stay valid.
         """
-        return await self._add(algorithm, now, publish_lead, lambda rows: _ends_with_another(rows, algorithm))
+        return await self._add(
+            algorithm, now, publish_lead, lambda rows: _ends_with_another(rows, algorithm), SERVICE
+        )
 
-    async def rotate(self, algorithm: Algorithm, now: datetime, publish_lead: timedelta) -> SigningKey | None:
+    async def rotate(
+        self, algorithm: Algorithm, now: datetime, publish_lead: timedelta, *, origin: Origin = SERVICE
+    ) -> SigningKey | None:
         """Add a key that signs from ``now + publish_lead`` on; None if one is waiting already."""
-        return await self._add(algorithm, now, publish_lead, lambda rows: _none_waits(rows, now))
+        return await self._add(algorithm, now, publish_lead, lambda rows: _none_waits(rows, now), origin)
 
     async def forget_retired(self, now: datetime, schedule: KeySchedule) -> set[str]:
         """Delete the keys that are no longer accepted; return their kids.
@@ -61,11 +67,20 @@ class SigningKeyStore:
         kids = schedule.retired(await self.all(), now)
         if kids:
             async with self._database.write() as connection:
-                await connection.execute(delete(signing_keys).where(signing_keys.c.kid.in_(kids)))
+                for kid in sorted(kids):  # in a fixed order: two instances wait for each other
+                    gone = delete(signing_keys).where(signing_keys.c.kid == kid).returning(signing_keys.c.kid)
+                    await record(
+                        connection, gone, Event(EventName.SIGNING_KEY_RETIRED, SERVICE, reason=kid), now
+                    )
         return kids
 
     async def _add(
-        self, algorithm: Algorithm, now: datetime, publish_lead: timedelta, is_wanted: Callable[[Rows], bool]
+        self,
+        algorithm: Algorithm,
+        now: datetime,
+        publish_lead: timedelta,
+        is_wanted: Callable[[Rows], bool],
+        origin: Origin,
     ) -> SigningKey | None:
         if not is_wanted(await self._rows()):
             return None
@@ -77,7 +92,8 @@ class SigningKeyStore:
                 return None
             if rows:
                 key = replace(key, active_from=now + publish_lead)
-            await connection.execute(insert(signing_keys).values(self._values(key)))
+            new = insert(signing_keys).values(self._values(key)).returning(signing_keys.c.kid)
+            await record(connection, new, Event(EventName.SIGNING_KEY_ADDED, origin, reason=key.kid), now)
         return key
 
     @asynccontextmanager

@@ -1,4 +1,7 @@
-"""Every SQL statement about users. Each method is one short transaction of one statement."""
+"""Every SQL statement about users. Each method is one short transaction.
+
+Whatever changes is recorded in the ledger by the same transaction: ``origin`` is who asked for it.
+"""
 
 from collections.abc import Iterable
 from dataclasses import fields
@@ -8,6 +11,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import (
     ColumnElement,
+    Row,
     Select,
     Uuid,
     and_,
@@ -24,6 +28,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
+from authsvc.audit.event import SERVICE, Event, EventName, Origin
+from authsvc.audit.store import Fact, record
 from authsvc.errors import EmailTaken, Taken, UsernameTaken
 from authsvc.kit.clock import Clock
 from authsvc.kit.database import Database
@@ -49,11 +55,11 @@ class UserStore:
         self._clock = clock
         self._standings = Gathered(self._find_standings, most=_MOST_AT_ONCE)
 
-    async def add(self, new: NewUser) -> User:
+    async def add(self, new: NewUser, *, origin: Origin = SERVICE) -> User:
         """Add a user under a random id. Raises `UsernameTaken` or `EmailTaken`."""
-        now = self._clock()
+        now, user_id = self._clock(), uuid4()
         statement = insert(users).values(
-            id=uuid4(),
+            id=user_id,
             username=new.username.shown,
             username_key=new.username.key,
             name=new.name,
@@ -66,10 +72,14 @@ class UserStore:
             updated_at=now,
         )
         try:
-            async with self._database.write() as connection:
-                return User(*(await connection.execute(statement.returning(*_USER))).one())
+            row = await self._record(
+                statement.returning(*_USER), Event(EventName.USER_REGISTERED, origin, user_id)
+            )
         except IntegrityError as error:
             raise _taken(error) from None  # the cause would carry the password hash into a log
+
+        assert row is not None  # noqa: S101  (an INSERT without a condition)
+        return User(*row)
 
     async def find(self, user_id: UUID) -> User | None:
         """Return the user with this id."""
@@ -89,8 +99,15 @@ class UserStore:
             return None
         return await self._find(condition)
 
-    async def update_profile(self, user_id: UUID, changes: ProfileChanges) -> User | None:
-        """Change the name, the e-mail address or both. Raises `EmailTaken`.
+    async def update_profile(
+        self,
+        user_id: UUID,
+        changes: ProfileChanges,
+        *,
+        by: UUID | None = None,
+        origin: Origin = SERVICE,
+    ) -> User | None:
+        """Change the name, the e-mail address or both, as session ``by`` asked for. Raises `EmailTaken`.
 
         Another address is not verified yet; the same one again stays as verified as it was.
         """
@@ -104,52 +121,88 @@ class UserStore:
         if not values:
             return await self.find(user_id)
         try:
+            values |= {"version": users.c.version + 1, "updated_at": self._clock()}
+            changed = ",".join(name for name in ("name", "email") if name in values)
             return await self._update(
-                user_id, version=users.c.version + 1, updated_at=self._clock(), **values
+                Event(EventName.PROFILE_CHANGED, origin, user_id, by, reason=changed), **values
             )
         except IntegrityError as error:
             raise _taken(error) from None
 
-    async def replace_password_hash(self, user_id: UUID, old: str, new: str) -> bool:
+    async def replace_password_hash(
+        self, user_id: UUID, old: str, new: str, *, origin: Origin = SERVICE
+    ) -> bool:
         """Store another hash of the same password; False if ``old`` is not the current one any more."""
         statement = update(users).where(_has_hash(user_id, old)).values(password_hash=new)
-        async with self._database.write() as connection:
-            return (await connection.execute(statement)).rowcount == 1
+        event = Event(EventName.PASSWORD_REHASHED, origin, user_id)
+        return await self._record(statement.returning(users.c.id), event) is not None
 
     async def change_password(
-        self, user_id: UUID, old_hash: str, new_hash: str, *, keep_session: UUID | None
+        self,
+        user_id: UUID,
+        old_hash: str,
+        new_hash: str,
+        *,
+        keep_session: UUID | None,
+        origin: Origin = SERVICE,
     ) -> int | None:
         """Store the hash of another password and end all sessions but ``keep_session``.
 
         Returns the new session epoch; None if ``old_hash`` is not the current one any more.
         """
         raised = raised_epoch(by=keep_session, keep=keep_session is not None)
-        return await self._raise_epoch(_has_hash(user_id, old_hash), password_hash=new_hash, **raised)
+        event = Event(EventName.PASSWORD_CHANGED, origin, user_id, keep_session)
+        return await self._raise_epoch(_has_hash(user_id, old_hash), event, password_hash=new_hash, **raised)
 
-    async def end_all_sessions(self, user_id: UUID, *, by: UUID | None, keep: bool) -> int | None:
+    async def end_all_sessions(
+        self, user_id: UUID, *, by: UUID | None, keep: bool, origin: Origin = SERVICE
+    ) -> int | None:
         """End all sessions on behalf of session ``by``; with ``keep`` all but that one.
 
         Returns the new session epoch; None if there is no such user.
         """
-        return await self._raise_epoch(users.c.id == user_id, **raised_epoch(by=by, keep=keep))
+        name = EventName.OTHER_SESSIONS_ENDED if keep else EventName.ALL_SESSIONS_ENDED
+        event = Event(name, origin, user_id, by)
+        return await self._raise_epoch(users.c.id == user_id, event, **raised_epoch(by=by, keep=keep))
 
-    async def end_session(self, user_id: UUID, session_id: UUID, until: datetime) -> None:
-        """Remember until its absolute deadline that this session was ended. May be repeated."""
-        await self.end_sessions(user_id, [session_id], until)
+    async def end_session(
+        self,
+        user_id: UUID,
+        session_id: UUID,
+        until: datetime,
+        *,
+        why: EventName = EventName.SESSION_REVOKED,
+        origin: Origin = SERVICE,
+    ) -> None:
+        """Remember until its absolute deadline that this session was ended, and record ``why``.
 
-    async def end_sessions(self, user_id: UUID, session_ids: Iterable[UUID], until: datetime) -> None:
+        May be repeated; only the first time is an event.
+        """
+        await self.end_sessions(user_id, [session_id], until, why=why, origin=origin)
+
+    async def end_sessions(
+        self,
+        user_id: UUID,
+        session_ids: Iterable[UUID],
+        until: datetime,
+        *,
+        why: EventName = EventName.SESSION_REVOKED,
+        origin: Origin = SERVICE,
+    ) -> None:
         """Remember it of several sessions, whose last absolute deadline is ``until``."""
         # In a fixed order, so that two overlapping calls wait for each other instead of deadlocking.
-        rows = [
-            {"session_id": each, "user_id": user_id, "expires_at": until} for each in sorted(set(session_ids))
-        ]
-        if not rows:
+        ids = sorted(set(session_ids))
+        if not ids:
             return
         dialect = sqlite if self._database.is_sqlite else postgresql
-        statement = dialect.insert(ended_sessions).on_conflict_do_nothing()
+        now = self._clock()
         try:
             async with self._database.write() as connection:
-                await connection.execute(statement, rows)
+                for each in ids:
+                    row = {"session_id": each, "user_id": user_id, "expires_at": until}
+                    new = dialect.insert(ended_sessions).values(row).on_conflict_do_nothing()
+                    event = Event(why, origin, user_id, each)
+                    await record(connection, new.returning(ended_sessions.c.session_id), event, now)
         except IntegrityError:
             return  # the user is gone, and the sessions are over for that reason
 
@@ -169,24 +222,29 @@ class UserStore:
                     found[user_id, session_id] = Standing(*row)
             return found
 
-    async def delete(self, user_id: UUID, password_hash: str) -> bool:
-        """Delete the user; False if this is not the current hash any more."""
-        async with self._database.write() as connection:
-            return (
-                await connection.execute(delete(users).where(_has_hash(user_id, password_hash)))
-            ).rowcount == 1
+    async def delete(
+        self, user_id: UUID, password_hash: str, *, by: UUID | None = None, origin: Origin = SERVICE
+    ) -> bool:
+        """Delete the user, as session ``by`` asked for; False if this is not the current hash any more."""
+        statement = delete(users).where(_has_hash(user_id, password_hash)).returning(users.c.id)
+        event = Event(EventName.USER_DELETED, origin, user_id, by)
+        return await self._record(statement, event) is not None
 
     async def set_disabled(
         self,
         user_id: UUID,
         disabled: bool,  # noqa: FBT001 - the method's name says what the value means
+        *,
+        origin: Origin = SERVICE,
     ) -> User | None:
         """Shut a user out, which ends all their sessions, or let them in again. May be repeated."""
         if not disabled:
-            return await self._update(user_id, version=users.c.version + 1, disabled_at=None)
+            event = Event(EventName.USER_ENABLED, origin, user_id)
+            return await self._update(event, version=users.c.version + 1, disabled_at=None)
         since = func.coalesce(users.c.disabled_at, self._clock())
         raised = raised_epoch(by=None, keep=False)
-        return await self._update(user_id, version=users.c.version + 1, disabled_at=since, **raised)
+        event = Event(EventName.USER_DISABLED, origin, user_id)
+        return await self._update(event, version=users.c.version + 1, disabled_at=since, **raised)
 
     async def forget_ended_sessions(self) -> int:
         """Forget ended sessions that would be over by now anyway; return how many."""
@@ -199,17 +257,19 @@ class UserStore:
             row = (await connection.execute(select(*_USER).where(condition))).one_or_none()
         return None if row is None else User(*row)
 
-    async def _update(self, user_id: UUID, **values: Any) -> User | None:
-        statement = update(users).where(users.c.id == user_id).values(**values).returning(*_USER)
-        async with self._database.write() as connection:
-            row = (await connection.execute(statement)).one_or_none()
+    async def _update(self, event: Event, **values: Any) -> User | None:
+        statement = update(users).where(users.c.id == event.user_id).values(**values).returning(*_USER)
+        row = await self._record(statement, event)
         return None if row is None else User(*row)
 
-    async def _raise_epoch(self, condition: ColumnElement[bool], **values: Any) -> int | None:
+    async def _raise_epoch(self, condition: ColumnElement[bool], event: Event, **values: Any) -> int | None:
         statement = update(users).where(condition).values(**values).returning(users.c.session_epoch)
+        row = await self._record(statement, event)
+        return None if row is None else row.session_epoch
+
+    async def _record(self, fact: Fact, event: Event) -> Row[*tuple[Any, ...]] | None:
         async with self._database.write() as connection:
-            epoch: int | None = (await connection.execute(statement)).scalar_one_or_none()
-        return epoch
+            return await record(connection, fact, event, self._clock())
 
 
 def _what_stands(session_id: UUID | ColumnElement[UUID]) -> tuple[ColumnElement[Any], ...]:
