@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.cli.running import environment, free_port, running
 
-from authsvc.cli.commands import app, audit, keys, users
+from authsvc.cli.commands import app, audit, grants, keys, users
 from authsvc.cli.operate import settings_table
 from authsvc.cli.welcome import WALK
 
@@ -50,7 +50,13 @@ def test_the_table_of_settings_is_the_model_s():
 def test_every_command_in_the_readme_exists():
     known = {
         (*group, command.name or command.callback.__name__)
-        for group, commands in (((), app), (("users",), users), (("keys",), keys), (("audit",), audit))
+        for group, commands in (
+            ((), app),
+            (("users",), users),
+            (("keys",), keys),
+            (("audit",), audit),
+            (("grants",), grants),
+        )
         for command in commands.registered_commands
         if command.callback
     }

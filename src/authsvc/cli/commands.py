@@ -25,9 +25,13 @@ keys = typer.Typer(
     help="Look after the keys that sign access tokens.", no_args_is_help=True, rich_markup_mode=None
 )
 audit = typer.Typer(help="Read the audit trail.", no_args_is_help=True, rich_markup_mode=None)
+grants = typer.Typer(
+    help="Print the least that the service must be allowed.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(users, name="users")
 app.add_typer(keys, name="keys")
 app.add_typer(audit, name="audit")
+app.add_typer(grants, name="grants")
 
 Login = Annotated[str, typer.Argument(help="A username or an e-mail address.", show_default=False)]
 
@@ -166,3 +170,24 @@ def prune() -> None:
     from authsvc.cli.ledger import forget_old_events
 
     typer.echo(f"{forget_old_events()} events were deleted.")
+
+
+@grants.command()
+def database(
+    role: Annotated[
+        str, typer.Argument(help="The service's role, which is not the owner.", show_default=False)
+    ],
+) -> None:
+    """Print the SQL that lets a role of PostgreSQL serve: for the owner, after each `authsvc migrate`."""
+    from authsvc.cli.grants import database_grants
+
+    typer.echo(database_grants(role))
+
+
+@grants.command()
+def redis(user: Annotated[str, typer.Argument(help="The service's user.", show_default=False)]) -> None:
+    """Print the command that makes a user of Redis who may serve; put a password in place of PASSWORD."""
+    from authsvc.cli.grants import redis_grants
+    from authsvc.environment import load
+
+    typer.echo(redis_grants(user, load().redis_prefix))
