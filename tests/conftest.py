@@ -46,6 +46,9 @@ def pytest_runtest_call() -> Iterator[None]:
             active.functions[function].can_block_in("redis/utils.py", {"get_lib_version"})
             reader = {"_read_password_from_pgpass"}
             active.functions[function].can_block_in("asyncpg/connect_utils.py", reader)
+        for function in ("os.stat", "os.path.abspath"):  # with TLS, asyncpg looks for certificates
+            looking = {"_dot_postgresql_path", "_parse_connect_dsn_and_args"}
+            active.functions[function].can_block_in("asyncpg/connect_utils.py", looking)
         return (yield)
 
 

@@ -36,6 +36,7 @@ _RETRY = timedelta(seconds=1)
 def from_environment() -> FastAPI:
     """Return the application as the environment describes it: what the server's workers call."""
     settings = load()
+    settings.refuse_insecure_stores()
     configure_logs(settings.log_level, settings.log_format)
     app = create_app(settings)
     _spare_what_stays()

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from authsvc.kit.database_url import check_database_url
+from authsvc.kit.database_url import check_database_url, is_private
 from authsvc.kit.durations import LONGEST, parse_duration
 from authsvc.kit.redis_url import parse_redis_url
 from authsvc.tokens.key_schedule import KeySchedule
@@ -18,6 +18,15 @@ PREFIX = "AUTHSVC_"
 _MIN_SECRET_BYTES = 32
 _MINUTE = timedelta(minutes=1)
 _MIN_DISTINCT_CHARACTERS = 10
+
+
+_UNLESS = f"If nobody else can listen there, set {PREFIX}INSECURE_STORES=true."
+_INSECURE = {
+    "database_url": "leads over a network without TLS that checks certificates. End it with ?ssl=verify-full "
+    "(PGSSLROOTCERT names a CA of your own), or name a socket: ?host=/var/run/postgresql. " + _UNLESS,
+    "redis_url": "leads over a network without TLS that checks certificates. Begin it with rediss "
+    f"(?ssl_ca_certs=… names a CA of your own). {_UNLESS}",
+}
 
 
 class InvalidSettings(ValueError):
@@ -204,6 +213,12 @@ class Settings(BaseSettings):
         description="The longest wait for a statement or a lock in the database.",
     )
 
+    insecure_stores: bool = Field(
+        default=False,
+        description="Whether the database and Redis may be reached over a network without TLS that checks "
+        "certificates: only where nobody else can listen, as in a private network of containers.",
+    )
+
     # The ledger, and logs
     audit_ttl: Duration = Field(
         _days(400),
@@ -217,6 +232,24 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = Field(
         "json", description="How logs are written: a JSON object a line, or to be read on a terminal."
     )
+
+    def insecure(self) -> dict[str, str]:
+        """Return what is wrong with the way to each store that is not private, by the name of its setting.
+
+        Nothing where ``insecure_stores`` allows it. On the way are passwords, password hashes and sessions.
+        """
+        if self.insecure_stores:
+            return {}
+        private = {
+            "database_url": is_private(self.database_url.get_secret_value()),
+            "redis_url": parse_redis_url(self.redis_url.get_secret_value()).is_private,
+        }
+        return {name: _INSECURE[name] for name, is_so in private.items() if not is_so}
+
+    def refuse_insecure_stores(self) -> None:
+        """Raise `InvalidSettings` if the way to a store is not private: see `insecure`."""
+        if told := [f"{PREFIX}{name.upper()} {said}" for name, said in self.insecure().items()]:
+            raise InvalidSettings("\n".join(told))
 
     @field_validator("secret_key", "previous_secret_key")
     @classmethod

@@ -2,6 +2,8 @@ import asyncio
 import json
 import signal
 import socket
+import subprocess
+import sys
 
 import httpx
 import pytest
@@ -12,7 +14,11 @@ from authsvc.kit.redis import RedisClient
 # Whole programs are started here, which takes its time where much else is running.
 pytestmark = pytest.mark.timeout(180)
 
-WHOLE = {"secret_key": SECRET, "database_url": "sqlite+aiosqlite:///none.db", "redis_url": "redis://nobody"}
+WHOLE = {
+    "secret_key": SECRET,
+    "database_url": "sqlite+aiosqlite:///none.db",
+    "redis_url": "redis://127.0.0.1:1",
+}
 
 
 @pytest.mark.parametrize(
@@ -28,6 +34,38 @@ def test_settings_that_cannot_be_used_are_refused_in_a_sentence(settings, senten
     assert refused.returncode == 1
     assert refused.stderr.startswith(f"authsvc: {sentence}")
     assert "Traceback" not in refused.stderr
+
+
+# A109
+def test_a_store_over_a_network_without_verified_tls_is_refused(tmp_path):
+    open_ways = {
+        "database_url": "postgresql+asyncpg://ada:canary@192.0.2.1/a?ssl=require",
+        "redis_url": "redis://192.0.2.1",
+    }
+    env = environment(**(WHOLE | open_ways), port="0")
+    for words in (("serve",), ("migrate",), ("users", "disable", "ada")):
+        refused = authsvc(*words, where=tmp_path, env=env)
+        assert refused.returncode == 1
+        database, redis = refused.stderr.splitlines()
+        assert database.startswith(
+            "authsvc: AUTHSVC_DATABASE_URL leads over a network without TLS that checks"
+        )
+        assert redis.startswith("AUTHSVC_REDIS_URL leads over a network without TLS that checks")
+        assert "canary" not in refused.stderr
+    examined = authsvc("doctor", where=tmp_path, env=env)
+    assert examined.returncode == 1
+    assert examined.stdout.count("leads over a network") == 2
+    # A worker that somebody else's server starts refuses as well.
+    worker = subprocess.run(
+        [sys.executable, "-c", "from authsvc.app import from_environment; from_environment()"],
+        env=env, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "InvalidSettings: AUTHSVC_DATABASE_URL leads over a network" in worker.stderr
+
+
+def test_a_store_on_a_network_of_ones_own_may_be_allowed(tmp_path):
+    env = environment(**WHOLE | {"redis_url": "redis://192.0.2.1"}, insecure_stores="true")
+    assert authsvc("migrate", where=tmp_path, env=env).returncode == 0
 
 
 def test_all_that_is_missing_is_told_at_once(tmp_path):

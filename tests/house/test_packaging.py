@@ -218,6 +218,13 @@ def test_every_compose_service_tells_its_health_or_runs_once() -> None:
     assert re.search(r"^HEALTHCHECK .*\n.*/livez", text("Dockerfile"), re.MULTILINE)
 
 
+def test_compose_may_do_without_tls_because_its_stores_are_on_a_network_of_their_own() -> None:
+    assert 'AUTHSVC_INSECURE_STORES: "true"' in text("compose.yaml")
+    assert "inside: {internal: true}" in text("compose.yaml")
+    for name in ("postgres", "valkey"):
+        assert "networks: [inside]" in services()[name]
+
+
 def test_every_setting_reaches_the_service_in_compose() -> None:
     for name in ("authsvc", "migrate"):
         assert "env_file: [{path: .env, required: false}]" in services()[name]

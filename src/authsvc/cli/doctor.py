@@ -57,7 +57,9 @@ async def _ask(settings: Settings) -> list[_Finding]:
             keys = "down"
         health = await flows.check_health()
     states = dict(health.states) | {"signing_keys": keys}
-    return [_Finding(name, state, _told(name, state, health)) for name, state in states.items()]
+    findings = [_Finding(name, state, _told(name, state, health)) for name, state in states.items()]
+    insecure = settings.insecure().items()
+    return findings + [_Finding(name.removesuffix("_url"), "open", f"It {said}") for name, said in insecure]
 
 
 def _told(name: str, state: str, health: Health) -> str:

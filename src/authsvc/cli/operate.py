@@ -90,6 +90,7 @@ async def open_flows(settings: Settings) -> AsyncIterator[tuple[Flows, Database]
 
 def _load() -> Settings:
     settings = load()
+    settings.refuse_insecure_stores()
     configure_logs("warning", settings.log_format)
     return settings
 

@@ -47,6 +47,7 @@ def server_options(settings: Settings, *, grace: timedelta = _GRACE) -> dict[str
 def run_service() -> None:
     """Serve until a signal stops it; every worker reads the same environment."""
     settings = load()
+    settings.refuse_insecure_stores()
     configure_logs(settings.log_level, settings.log_format)
     with listening(settings.host, settings.port) as listener:
         asyncio.run(check(settings))

@@ -4,6 +4,8 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.exc import ArgumentError
 
+from authsvc.kit.loopback import is_loopback
+
 _HIGHEST_PORT = 65535
 _TEXT_OPTIONS = ("host", "port", "user", "password", "passfile")
 _CHOICES = {
@@ -37,6 +39,21 @@ def check_database_url(text: str) -> None:
             _check_sqlite(url)
         case _:
             raise UnusableDatabaseUrl("must begin with postgresql+asyncpg:// or sqlite+aiosqlite://")
+
+
+def is_private(text: str) -> bool:
+    """Whether nobody on the way to the database of ``text`` (a usable URL) could listen or pose as it.
+
+    So it is for a file, for a socket or loopback, and for TLS that checks certificate and name (libpq's
+    ``verify-full``). A URL without a host leads where PGHOST says, which may be anywhere.
+    """
+    url = make_url(text)
+    if url.get_backend_name() == "sqlite" or url.query.get("ssl") == "verify-full":
+        return True
+    dialect = asyncpg_dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy left it without types
+    host = dialect.create_connect_args(url)[1].get("host")  # type: ignore[no-untyped-call]  # likewise
+    hosts = [host] if isinstance(host, str) else host or []
+    return bool(hosts) and all(each.startswith("/") or is_loopback(each) for each in hosts)
 
 
 def _check_sqlite(url: URL) -> None:

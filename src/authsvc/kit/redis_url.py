@@ -31,6 +31,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.maint_notifications import MaintNotificationsConfig
 
+from authsvc.kit.loopback import is_loopback
+
 Kind = Literal["server", "socket", "sentinel", "cluster"]
 
 _KINDS: Mapping[str, Kind] = {
@@ -81,6 +83,17 @@ class RedisUrl:
     account: Mapping[str, str | None] = field(repr=False)
     sentinel_account: Mapping[str, str | None] = field(repr=False)
     options: Mapping[str, object] = field(repr=False)
+
+    @property
+    def is_private(self) -> bool:
+        """Whether nobody on the way could listen, or pose as the server.
+
+        So it is for a socket or loopback, and for TLS that checks certificate and name (redis-py's default).
+        Of Sentinel and a cluster, the hosts that the URL names stand for those that they lead to.
+        """
+        if self.tls:
+            return self.options.get("ssl_check_hostname", True) is True
+        return all(is_loopback(host) for host, _ in self.hosts)
 
 
 def parse_redis_url(text: str) -> RedisUrl:
