@@ -55,7 +55,9 @@ def test_nothing_has_a_default_that_would_be_a_secret():  # A017
     assert "openssl rand" in lines[0]
 
 
-@pytest.mark.parametrize("name", ["secret_key", "previous_secret_key"])
+@pytest.mark.parametrize(
+    "name", ["secret_key", "previous_secret_key", "password_pepper", "previous_password_pepper"]
+)
 @pytest.mark.parametrize(
     "secret", ["", "short", "a" * 64, "abcabcabcabcabcabcabcabcabcabcabcabc", CANARY, "zq9canary7xk" * 2]
 )
@@ -447,7 +449,7 @@ def test_every_setting_is_described_with_its_default_as_one_would_write_it():
     assert told["AUTHSVC_LOG_FORMAT"].endswith(" `json` or `console`.")
     assert told["AUTHSVC_DOCS_ENABLED"].endswith(" `true` or `false`.")
     with_files = [name for name, _, _ in rows if name.endswith(" (or …_FILE)")]
-    assert len(with_files) == len([field for field in Settings.model_fields if is_secret(field)]) == 4
+    assert len(with_files) == len([field for field in Settings.model_fields if is_secret(field)]) == 6
 
 
 def test_every_default_can_be_written_as_it_is_described():

@@ -139,6 +139,14 @@ class Settings(BaseSettings):
 
     # Passwords
     password_min_length: int = Field(15, ge=8, le=256, description="The fewest characters of a new password.")
+    password_pepper: SecretStr | None = Field(
+        None,
+        description="A secret that passwords are mixed with, so that a copy of the database alone verifies "
+        "none: at least 32 random bytes. Who loses it must reset every password.",
+    )
+    previous_password_pepper: SecretStr | None = Field(
+        None, description="Another pepper that is accepted: the one before, or the one to come."
+    )
     argon2_memory_kib: int = Field(
         19456, ge=19456, le=4 * 1024 * 1024, description="The memory of one hash (argon2id), in KiB."
     )
@@ -251,7 +259,7 @@ class Settings(BaseSettings):
         if told := [f"{PREFIX}{name.upper()} {said}" for name, said in self.insecure().items()]:
             raise InvalidSettings("\n".join(told))
 
-    @field_validator("secret_key", "previous_secret_key")
+    @field_validator("secret_key", "previous_secret_key", "password_pepper", "previous_password_pepper")
     @classmethod
     def _refuse_weak_secret(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:

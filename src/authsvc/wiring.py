@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from pydantic import SecretStr
+
 from authsvc.audit.store import AuditStore
 from authsvc.flows.authenticate import Authenticate
 from authsvc.flows.change_password import ChangePassword
@@ -30,6 +32,7 @@ from authsvc.kit.redis import RedisClient
 from authsvc.migrations import pending
 from authsvc.passwords.blocklist import load_common_passwords
 from authsvc.passwords.hasher import HashingProfile, PasswordHasher
+from authsvc.passwords.pepper import Pepper, Peppers
 from authsvc.passwords.policy import PasswordPolicy
 from authsvc.sessions.continuity import Continuity
 from authsvc.sessions.refresh_token import RefreshTokenSigner
@@ -99,6 +102,7 @@ def wire(settings: Settings, database: Database, redis: RedisClient, clock: Cloc
         queue_length=settings.hashing_queue_length,
         queue_timeout=settings.hashing_queue_timeout.total_seconds(),
         niceness=settings.hashing_niceness,
+        peppers=Peppers(_pepper(settings.password_pepper), _pepper(settings.previous_password_pepper)),
     )
     policy = PasswordPolicy(settings.password_min_length, load_common_passwords())
     schedule = KeySchedule(settings.access_token_ttl, rotation_interval=settings.signing_key_rotation)
@@ -150,6 +154,10 @@ def _secrets(settings: Settings) -> tuple[bytes, bytes | None]:
         settings.secret_key.get_secret_value().encode(),
         None if previous is None else previous.get_secret_value().encode(),
     )
+
+
+def _pepper(secret: SecretStr | None) -> Pepper | None:
+    return None if secret is None else Pepper.of(secret.get_secret_value().encode())
 
 
 def _rules(settings: Settings) -> Rules:

@@ -13,6 +13,7 @@ from argon2.low_level import ARGON2_VERSION, hash_secret, verify_secret
 
 from authsvc.errors import Overloaded, WeakPassword
 from authsvc.passwords.hashing_queue import HashingQueue
+from authsvc.passwords.pepper import NONE, Peppers, split
 from authsvc.passwords.policy import encode
 
 _OWASP_MINIMUM = ((19 * 1024, 2), (46 * 1024, 1))  # KiB and passes, OWASP Password Storage Cheat Sheet
@@ -62,8 +63,16 @@ class PasswordHasher:
     """
 
     def __init__(
-        self, profile: HashingProfile, *, threads: int, queue_length: int, queue_timeout: float, niceness: int
+        self,
+        profile: HashingProfile,
+        *,
+        threads: int,
+        queue_length: int,
+        queue_timeout: float,
+        niceness: int,
+        peppers: Peppers = NONE,
     ) -> None:
+        self._peppers = peppers
         self.computed = 0
         self._counting = threading.Lock()
         self._profile = profile
@@ -87,7 +96,7 @@ class PasswordHasher:
             raise Overloaded
 
     async def hash(self, password: str) -> str:
-        """Return the PHC string of ``password`` with a new salt.
+        """Return the PHC string of ``password`` with a new salt, after the mark of its pepper if it has one.
 
         Raises `Overloaded`, and `WeakPassword` for what cannot be hashed in full (see `encode`).
         """
@@ -104,11 +113,14 @@ class PasswordHasher:
     def needs_rehash(self, password_hash: str) -> bool:
         """Whether it costs less than this hasher's profile asks for, or far more, or is no hash at all.
 
+        So it is too when it lacks the current pepper.
+
         A costlier one stays: instances with two profiles, as during an update, would else undo each other.
         """
-        stored, wanted = _read(password_hash), self._parameters
+        stored, wanted = _read(split(password_hash)[1]), self._parameters
         return (
             stored is None
+            or not self._peppers.is_current(password_hash)
             or not self._profile.affords(stored)
             or stored.memory_cost < wanted.memory_cost
             or stored.time_cost < wanted.time_cost
@@ -122,6 +134,8 @@ class PasswordHasher:
 
     def _hash(self, password: str) -> str:
         secret = encode(password)
+        if self._peppers.current is not None:
+            secret = self._peppers.current.season(secret)
         cost = self._profile
         try:
             password_hash = hash_secret(
@@ -136,17 +150,24 @@ class PasswordHasher:
         except HashingError as error:
             raise Overloaded from error  # the parameters are sound: memory or threads ran out
         self._count()
-        return password_hash.decode("ascii")
+        return self._peppers.mark(password_hash.decode("ascii"))
 
     def _verify(self, password_hash: str | None, password: str) -> bool:
         try:
             secret = encode(password)
         except WeakPassword:
             return self._pretend()
-        if password_hash is None or not self._accepts(password_hash):
+        if password_hash is None:
+            return self._pretend()
+        key_id, phc_string = split(password_hash)
+        pepper = None if key_id is None else self._peppers.find(key_id)
+        if key_id is not None and pepper is None:
+            _alarm("made with a pepper that is not set")
+            return self._pretend()
+        if not self._accepts(phc_string):
             return self._pretend()
         try:
-            return self._compare(password_hash, secret)
+            return self._compare(phc_string, pepper.season(secret) if pepper else secret)
         except VerificationError as error:
             _alarm(str(error))  # argon2's own words, which name no value
             return self._pretend()
