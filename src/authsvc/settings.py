@@ -4,6 +4,7 @@ import ipaddress
 import os
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
@@ -139,6 +140,11 @@ class Settings(BaseSettings):
 
     # Passwords
     password_min_length: int = Field(15, ge=8, le=256, description="The fewest characters of a new password.")
+    breached_passwords_file: Path | None = Field(
+        None,
+        description="A file of breached passwords that are refused: lines `SHA1:COUNT` sorted by hash, as "
+        "the downloader of Have I Been Pwned writes them.",
+    )
     password_pepper: SecretStr | None = Field(
         None,
         description="A secret that passwords are mixed with, so that a copy of the database alone verifies "

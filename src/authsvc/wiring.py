@@ -31,6 +31,7 @@ from authsvc.kit.database import Database
 from authsvc.kit.redis import RedisClient
 from authsvc.migrations import pending
 from authsvc.passwords.blocklist import load_common_passwords
+from authsvc.passwords.breached import BreachedPasswords, UnusableFile
 from authsvc.passwords.hasher import HashingProfile, PasswordHasher
 from authsvc.passwords.pepper import Pepper, Peppers
 from authsvc.passwords.policy import PasswordPolicy
@@ -40,7 +41,7 @@ from authsvc.sessions.server_check import check_server
 from authsvc.sessions.server_store import ServerStore
 from authsvc.sessions.session import Lifetimes
 from authsvc.sessions.store import SessionStore
-from authsvc.settings import Settings
+from authsvc.settings import PREFIX, InvalidSettings, Settings
 from authsvc.throttle.rules import Rule, Rules
 from authsvc.throttle.store import ThrottleStore
 from authsvc.tokens.issuer import AccessTokenIssuer
@@ -79,7 +80,7 @@ class Flows:
 
 
 def wire(settings: Settings, database: Database, redis: RedisClient, clock: Clock) -> Flows:
-    """Put everything together. Connects to nothing yet."""
+    """Put everything together. Connects to nothing yet. Raises `InvalidSettings` for a file that is unfit."""
     secret, previous = _secrets(settings)
     keys = Keyspace(settings.redis_prefix)
     lifetimes = Lifetimes(
@@ -105,6 +106,7 @@ def wire(settings: Settings, database: Database, redis: RedisClient, clock: Cloc
         peppers=Peppers(_pepper(settings.password_pepper), _pepper(settings.previous_password_pepper)),
     )
     policy = PasswordPolicy(settings.password_min_length, load_common_passwords())
+    breached = _breached_passwords(settings)
     schedule = KeySchedule(settings.access_token_ttl, rotation_interval=settings.signing_key_rotation)
     key_store = SigningKeyStore(database, KeyCipher(secret, previous))
     key_ring = KeyRing(key_store, algorithm=settings.signing_algorithm, schedule=schedule, clock=clock)
@@ -124,7 +126,7 @@ def wire(settings: Settings, database: Database, redis: RedisClient, clock: Cloc
     find_session = FindSession(access_tokens, sessions, continuity, users)
     verify_password = VerifyPassword(throttle, rules, users, hasher)
     return Flows(
-        register=Register(throttle, rules, policy, hasher, users),
+        register=Register(throttle, rules, policy, breached, hasher, users),
         log_in=LogIn(verify_password, users, hasher, sessions, issue_tokens, audit, session_ttl, clock),
         refresh=Refresh(refresh_tokens, users, sessions, issue_tokens, session_ttl, clock),
         log_out=LogOut(access_tokens, refresh_tokens, users, sessions, session_ttl, clock),
@@ -132,7 +134,7 @@ def wire(settings: Settings, database: Database, redis: RedisClient, clock: Cloc
         authenticate=Authenticate(find_session),
         show_user=ShowUser(find_session, sessions, users),
         update_user=UpdateUser(users, sessions),
-        change_password=ChangePassword(verify_password, policy, hasher, users, sessions),
+        change_password=ChangePassword(verify_password, policy, breached, hasher, users, sessions),
         delete_user=DeleteUser(verify_password, users, sessions),
         list_sessions=ListSessions(sessions),
         end_session=EndSession(users, sessions, session_ttl, clock),
@@ -154,6 +156,15 @@ def _secrets(settings: Settings) -> tuple[bytes, bytes | None]:
         settings.secret_key.get_secret_value().encode(),
         None if previous is None else previous.get_secret_value().encode(),
     )
+
+
+def _breached_passwords(settings: Settings) -> BreachedPasswords:
+    breached = BreachedPasswords(settings.breached_passwords_file)
+    try:
+        breached.check()
+    except UnusableFile as error:
+        raise InvalidSettings(f"{PREFIX}BREACHED_PASSWORDS_FILE {error}.") from None
+    return breached
 
 
 def _pepper(secret: SecretStr | None) -> Pepper | None:

@@ -7,6 +7,7 @@ from authsvc.flows.client import Caller, Client, origin
 from authsvc.flows.identity import login_key
 from authsvc.flows.verify_password import VerifyPassword
 from authsvc.kit.shielded import to_the_end
+from authsvc.passwords.breached import BreachedPasswords
 from authsvc.passwords.hasher import PasswordHasher
 from authsvc.passwords.policy import PasswordPolicy
 from authsvc.sessions.store import SessionStore
@@ -21,6 +22,7 @@ class ChangePassword:
 
     verify_password: VerifyPassword
     policy: PasswordPolicy
+    breached: BreachedPasswords
     hasher: PasswordHasher
     users: UserStore
     sessions: SessionStore
@@ -41,7 +43,9 @@ class ChangePassword:
                 raise SessionEnded
             user = await self.verify_password(user, login_key(user.username), current, client)
             own_names = [word for word in (user.username, user.name, user.email) if word]
-            new_hash = await self.hasher.hash(self.policy.check(new, own_names=own_names))
+            accepted = self.policy.check(new, own_names=own_names)
+            await self.breached.refuse(accepted)
+            new_hash = await self.hasher.hash(accepted)
             if await to_the_end(self._replace(caller, user.password_hash, new_hash, client)):
                 return
             # The stored hash is another one by now: prove the current password against that.

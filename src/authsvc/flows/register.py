@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from authsvc.flows.client import Client, origin
 from authsvc.flows.identity import parse_email, parse_name, parse_username
+from authsvc.passwords.breached import BreachedPasswords
 from authsvc.passwords.hasher import PasswordHasher
 from authsvc.passwords.policy import PasswordPolicy
 from authsvc.throttle.rules import Rules
@@ -19,6 +20,7 @@ class Register:
     throttle: ThrottleStore
     rules: Rules
     policy: PasswordPolicy
+    breached: BreachedPasswords
     hasher: PasswordHasher
     users: UserStore
 
@@ -38,6 +40,7 @@ class Register:
         shown_name = None if name is None else parse_name(name)
         own_names = [word for word in (username, name, email) if word]
         accepted = self.policy.check(password, own_names=own_names)
+        await self.breached.refuse(accepted)
         await self.throttle.reserve(self.rules.registration_attempt(client.ip_address))
         password_hash = await self.hasher.hash(accepted)
         new = NewUser(parsed_username, shown_name, parsed_email, password_hash)

@@ -4,7 +4,8 @@
 class Outage(Exception):
     """A dependency is down, slow, full or refusing. The caller may try again later.
 
-    ``dependency`` is ``"database"`` or ``"redis"``; the cause, for the log only, is ``__cause__``.
+    ``dependency`` is ``"database"``, ``"redis"`` or ``"breached_passwords"``, a file; the cause, for the log
+    only, is ``__cause__``.
     Whether the interrupted operation took effect is unknown.
     """
 

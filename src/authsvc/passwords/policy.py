@@ -59,8 +59,9 @@ class PasswordPolicy:
         """Return the NFC password, or raise `WeakPassword` with the first reason that applies.
 
         The reasons: ``not_text`` (control characters or lone surrogates), ``too_short``, ``too_long``,
-        ``common``, ``own_name``. ``own_names`` are the user's: username, e-mail address, display name; of an
-        address the local part counts as well. The detail says what to do and never repeats the input.
+        ``common``, ``own_name``; `BreachedPasswords` has one more. ``own_names`` are the user's: username,
+        e-mail address, display name; of an address the local part counts as well. The detail says what to do
+        and never repeats the input.
         """
         text = normalize(password)
         if any(unicodedata.category(character) == "Cc" for character in text):
