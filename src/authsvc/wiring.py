@@ -141,7 +141,7 @@ def wire(settings: Settings, database: Database, redis: RedisClient, clock: Cloc
         set_user_disabled=SetUserDisabled(users, sessions),
         rotate_signing_key=RotateSigningKey(key_store, schedule, settings.signing_algorithm, clock),
         check_health=_check_health(database, redis, key_ring, clock),
-        list_events=ListEvents(audit),
+        list_events=ListEvents(audit, users),
         forget_events=forget_events,
         maintain=Maintain(key_ring, users, forget_events),
         key_ring=key_ring,

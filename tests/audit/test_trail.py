@@ -277,6 +277,6 @@ async def test_every_page_of_a_long_ledger_is_listed(flows, ada):
 
     for _ in range(5):
         await flows.set_user_disabled("ada", disabled=False)
-    listed = type(flows.list_events)(Short(flows.list_events.audit._database))
+    listed = type(flows.list_events)(Short(flows.list_events.audit._database), flows.list_events.users)
     names = [event.name async for event in listed(Wanted(user_id=ada.id))]
     assert names == ["user_registered"] + ["user_enabled"] * 5

@@ -46,13 +46,10 @@ def forget_old_events() -> int:
 
 
 async def _find_user(flows: Flows, named: str) -> UUID:
-    """Return the id of a user, or of one who is gone: then only the id is known."""
-    with suppress(ValueError):
-        return UUID(named)
-    user = await flows.set_user_disabled.users.find_by_login(named)
-    if user is None:
+    user_id = await flows.list_events.find_user(named)
+    if user_id is None:
         raise CommandFailed("There is no such user. Somebody who was deleted is found by their id alone.")
-    return user.id
+    return user_id
 
 
 def _moment(text: str) -> datetime:
