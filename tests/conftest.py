@@ -100,6 +100,7 @@ def settings() -> Settings:
         secret_key=SecretStr(SECRET),
         database_url=SecretStr("sqlite+aiosqlite:///nowhere.db"),
         redis_url=SecretStr("redis://nobody.invalid"),
+        allowed_hosts=("authsvc.test",),
         docs_enabled=True,
         attempts_per_account=100,
         attempts_per_address=10_000,

@@ -291,6 +291,33 @@ def test_proxies_are_handed_on_as_addresses_are_written_canonically():
     assert proxies == ("10.1.0.0/16", "2001:db8::1", "2001:db8::/64", "127.0.0.1")
 
 
+@pytest.mark.parametrize("host", ["*", "*.example.com", "https://a", "a:80", "a/b"])
+def test_what_is_no_host_is_refused(host):
+    assert refusal(allowed_hosts=f"localhost,{host}").startswith("AUTHSVC_ALLOWED_HOSTS must name hosts")
+
+
+@pytest.mark.parametrize("origin", ["*", "null", "app.example.com", "https://a/", "https://*.example.com"])
+def test_what_is_no_origin_is_refused(origin):
+    assert refusal(cors_origins=f"https://app.example.com,{origin}").startswith("AUTHSVC_CORS_ORIGINS must ")
+
+
+def test_hosts_and_origins_are_handed_on_in_their_canonical_form():
+    settings = load(
+        ENOUGH
+        | {
+            "AUTHSVC_ALLOWED_HOSTS": "Auth.Example.com, ::1",
+            "AUTHSVC_CORS_ORIGINS": "HTTPS://App.example.com:443",
+        }
+    )
+    assert settings.allowed_hosts == ("auth.example.com", "[::1]")
+    assert settings.cors_origins == ("https://app.example.com",)
+
+
+@pytest.mark.parametrize("url", ["https://-", "https://a..b", "http://a:b"])
+def test_a_public_url_names_a_host(url):
+    assert refusal(public_url=url).startswith("AUTHSVC_PUBLIC_URL must name ")
+
+
 OF_KUBERNETES = {
     "AUTHSVC_PORT": "tcp://10.0.0.1:8000",
     "AUTHSVC_PORT_8000_TCP": "tcp://10.0.0.1:8000",

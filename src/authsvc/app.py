@@ -14,7 +14,9 @@ from fastapi.openapi.utils import get_openapi
 from authsvc import __version__, problems
 from authsvc.api import health, sessions, users, wellknown
 from authsvc.api.deps import Authenticated
-from authsvc.api.express import ExpressService, express_answers
+from authsvc.api.entrance import GuardedService
+from authsvc.api.express import express_answers
+from authsvc.api.hosts import Hosts
 from authsvc.api.middleware import FrontDesk
 from authsvc.environment import load
 from authsvc.flows.check_health import reason
@@ -97,7 +99,9 @@ def create_app(
                 await redis.close()
                 await database.close()
 
-    app = ExpressService(
+    app = GuardedService(
+        Hosts.of(settings.public_url, settings.allowed_hosts),
+        settings.cors_origins,
         title="authsvc",
         version=__version__,
         summary="Self-hosted authentication: users, sessions, tokens.",
@@ -157,6 +161,7 @@ def _describe(app: FastAPI) -> None:
                 for operation in path.values():
                     if "application/json" in operation["responses"].get("422", {}).get("content", {}):
                         del operation["responses"]["422"]  # a path parameter of ours takes any text
+                    operation["responses"] |= problems.other_responses()
             app.openapi_schema = document
         return app.openapi_schema
 

@@ -3,7 +3,9 @@
     AuthsvcError
     ├── MalformedRequest                 what arrived cannot be read
     │   ├── InvalidJson                  not strict JSON
-    │   └── InvalidForm                  not the form that OAuth 2.0 describes
+    │   ├── InvalidForm                  not the form that OAuth 2.0 describes
+    │   ├── MalformedHttp                not a request of HTTP/1.1, or one that can be read in two ways
+    │   └── InvalidHost                  no Host header, two of them, or not a host
     ├── UnfitRequest                     it can be read, but not accepted
     │   ├── InvalidRequest               missing, unknown or wrong fields
     │   └── WeakPassword                 the new password is refused by the policy
@@ -29,7 +31,11 @@
     │   ├── PathNotFound
     │   └── ProblemNotFound
     ├── MethodNotAllowed
+    ├── Misdirected                      the Host header names another service
+    ├── RequestTimeout                   the request took too long to arrive
     ├── BodyTooLarge
+    ├── TargetTooLong
+    ├── HeadersTooLarge
     ├── UnsupportedMediaType
     ├── TooManyAttempts                  try again after a while
     ├── NotNow                           the service, not the request, is at fault
@@ -77,6 +83,20 @@ class InvalidForm(MalformedRequest):
 
     code = "invalid_form"
     title = "The body is not a valid form"
+
+
+class MalformedHttp(MalformedRequest):
+    """It is not HTTP/1.1 to the letter (RFC 9112): what two readers may understand differently is refused."""
+
+    code = "malformed_http"
+    title = "The request is not well-formed HTTP"
+
+
+class InvalidHost(MalformedRequest):
+    """There is not exactly one Host header, or it holds no host (RFC 9112, section 3.2)."""
+
+    code = "invalid_host"
+    title = "The Host header is missing or not valid"
 
 
 class UnfitRequest(AuthsvcError):
@@ -234,11 +254,39 @@ class MethodNotAllowed(AuthsvcError):
     title = "This path does not take that method"
 
 
+class Misdirected(AuthsvcError):
+    """The Host header names none of the names that this service has (RFC 9110, section 7.4)."""
+
+    code = "misdirected"
+    title = "This host is not served here"
+
+
+class RequestTimeout(AuthsvcError):
+    """The rest of the request did not come in time (RFC 9110, section 15.5.9)."""
+
+    code = "request_timeout"
+    title = "The request took too long to arrive"
+
+
 class BodyTooLarge(AuthsvcError):
     """The body is larger than the limit."""
 
     code = "body_too_large"
     title = "The body is too large"
+
+
+class TargetTooLong(AuthsvcError):
+    """The path and the query are longer than the limit."""
+
+    code = "target_too_long"
+    title = "The address of the request is too long"
+
+
+class HeadersTooLarge(AuthsvcError):
+    """The header lines are too many, or too long together (RFC 6585, section 5)."""
+
+    code = "headers_too_large"
+    title = "The headers are too large"
 
 
 class UnsupportedMediaType(AuthsvcError):

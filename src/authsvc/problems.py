@@ -1,7 +1,7 @@
 """How an error is told over HTTP: `application/problem+json` (RFC 9457), from this one place."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -26,7 +26,11 @@ _STATUS: dict[type[AuthsvcError], HTTPStatus] = {
     errors.Taken: HTTPStatus.CONFLICT,
     errors.Missing: HTTPStatus.NOT_FOUND,
     errors.MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
+    errors.Misdirected: HTTPStatus.MISDIRECTED_REQUEST,
+    errors.RequestTimeout: HTTPStatus.REQUEST_TIMEOUT,
     errors.BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.TargetTooLong: HTTPStatus.REQUEST_URI_TOO_LONG,
+    errors.HeadersTooLarge: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     errors.UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
     errors.NotNow: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -38,6 +42,19 @@ _TOLD_BY_THE_FRAMEWORK: dict[int, type[AuthsvcError]] = {
     HTTPStatus.METHOD_NOT_ALLOWED: errors.MethodNotAllowed,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: errors.BodyTooLarge,
 }
+
+_TOLD_ANYWHERE = (
+    errors.MalformedHttp,
+    errors.InvalidHost,
+    errors.Misdirected,
+    errors.MethodNotAllowed,
+    errors.RequestTimeout,
+    errors.TargetTooLong,
+    errors.HeadersTooLarge,
+    errors.Overloaded,
+    errors.InternalError,
+)
+"""What does not depend on the call."""
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
@@ -79,12 +96,18 @@ def responses(*kinds: type[AuthsvcError]) -> dict[int | str, dict[str, Any]]:
     by_status: dict[HTTPStatus, list[type[AuthsvcError]]] = {}
     for kind in kinds:
         by_status.setdefault(status_of(kind), []).append(kind)
+    return {status.value: _described(group) for status, group in sorted(by_status.items())}
+
+
+def other_responses() -> dict[str, Any]:
+    """Return what OpenAPI should say of the errors that any call may meet."""
+    return {"default": _described(_TOLD_ANYWHERE)}
+
+
+def _described(kinds: Sequence[type[AuthsvcError]]) -> dict[str, Any]:
     return {
-        status.value: {
-            "description": ", ".join(f"`{kind.code}`" for kind in group),
-            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        }
-        for status, group in sorted(by_status.items())
+        "description": ", ".join(f"`{kind.code}`" for kind in kinds),
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
 
 

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from authsvc.kit.database_url import check_database_url, is_private
 from authsvc.kit.durations import LONGEST, parse_duration
+from authsvc.kit.host_names import canonical_host, canonical_origin, host_of_url
 from authsvc.kit.redis_url import parse_redis_url
 from authsvc.tokens.key_schedule import KeySchedule
 
@@ -91,6 +92,22 @@ class Settings(BaseSettings):
     trusted_proxies: Names = Field(
         (),
         description="The proxies whose X-Forwarded-For is believed: IP addresses or networks, by commas.",
+    )
+    allowed_hosts: Names = Field(
+        (),
+        description="More names and addresses that clients may call the service by, by commas; that of "
+        "`AUTHSVC_PUBLIC_URL`, localhost, 127.0.0.1 and [::1] always count.",
+    )
+    cors_origins: Names = Field(
+        (),
+        description="The origins whose pages may call the service from a browser, as "
+        "`https://app.example.com`, by commas.",
+    )
+    max_connections: int = Field(
+        2000,
+        ge=10,
+        le=1_000_000,
+        description="How many connections each process takes; one more is answered 503 `overloaded`.",
     )
     docs_enabled: bool = Field(default=False, description="Whether /docs and /openapi.json are served.")
 
@@ -294,6 +311,16 @@ class Settings(BaseSettings):
     def _refuse_names_of_proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_address_or_network(one) for one in value)
 
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _refuse_what_is_no_host(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(canonical_host(one) for one in value)
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _refuse_what_is_no_origin(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(canonical_origin(one) for one in value)
+
     @field_validator("redis_prefix")
     @classmethod
     def _refuse_odd_prefixes(cls, value: str) -> str:
@@ -313,6 +340,7 @@ class Settings(BaseSettings):
     def _refuse_other_urls(cls, value: str) -> str:
         if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
             raise ValueError("must be an http or https URL without query or fragment")
+        host_of_url(value)
         return value.rstrip("/")
 
     @model_validator(mode="after")

@@ -76,7 +76,7 @@ async def test_hanging_up_half_way_through_a_body_is_no_defect(app):
     async def send(message):
         sent.append(message)
 
-    headers = [(b"content-type", b"application/json")]
+    headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
     scope = request("/login", method="POST", headers=headers, query_string=b"", client=("203.0.113.7", 1))
     with structlog.testing.capture_logs() as logged:
         await app({**scope, "raw_path": b"/login", "root_path": "", "scheme": "http"}, hang_up, send)

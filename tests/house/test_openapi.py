@@ -38,7 +38,7 @@ def test_the_description_is_the_pinned_one():
 def test_every_refusal_is_described_as_problem_json(document):
     for name, operation in operations(document):
         for status, answer in operation["responses"].items():
-            if int(status) < 400 or name == "GET /readyz":
+            if status != "default" and (int(status) < 400 or name == "GET /readyz"):
                 continue
             assert list(answer["content"]) == ["application/problem+json"], (name, status)
             schema = answer["content"]["application/problem+json"]["schema"]
@@ -49,9 +49,16 @@ def test_every_code_that_is_described_exists_and_has_that_status(document):
     codes = catalogue()
     for name, operation in operations(document):
         for status, answer in operation["responses"].items():
-            if int(status) >= 400 and name != "GET /readyz":
+            if status != "default" and int(status) >= 400 and name != "GET /readyz":
                 for code in answer["description"].split(", "):
                     assert status_of(codes[code.strip("`")]).value == int(status), (name, code)
+
+
+def test_what_any_call_may_be_answered_is_described_for_each(document):
+    for name, operation in operations(document):
+        codes = {code.strip("`") for code in operation["responses"]["default"]["description"].split(", ")}
+        assert codes <= set(catalogue()), name
+        assert {"malformed_http", "misdirected", "request_timeout", "headers_too_large"} <= codes
 
 
 def test_an_operation_is_named_like_the_flow_behind_it(document):

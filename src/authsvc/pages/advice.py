@@ -26,6 +26,17 @@ ADVICE: Mapping[str, Advice] = MappingProxyType(
             "Send username and password as application/x-www-form-urlencoded, each once. JSON is taken as "
             "well.",
         ),
+        "malformed_http": Advice(
+            "The bytes that arrived are not HTTP/1.1 to the letter: a length given twice, a line that ends "
+            "with a bare line feed, a folded header, a header after the body, an unknown method. What two "
+            "readers could understand differently is refused, and the connection is closed.",
+            "Use a maintained HTTP client. If a proxy stands between, compare it with the configurations "
+            "that the documentation shows.",
+        ),
+        "invalid_host": Advice(
+            "The request has no Host header, more than one, or one that holds no host.",
+            "Send exactly one Host header with the name that the service is reached by.",
+        ),
         "invalid_request": Advice(
             "The body could be read, but fields are missing, unknown, or hold values that are not "
             "allowed. The member errors names each of them with a JSON Pointer.",
@@ -88,9 +99,27 @@ ADVICE: Mapping[str, Advice] = MappingProxyType(
             "The path exists, but not for this method.",
             "Use one of the methods that the header Allow names.",
         ),
+        "misdirected": Advice(
+            "The Host header names a host that this service does not answer for.",
+            "Check the address. Whoever runs the service adds further names with AUTHSVC_ALLOWED_HOSTS, or "
+            "lets the proxy send the name in AUTHSVC_PUBLIC_URL.",
+        ),
+        "request_timeout": Advice(
+            "The headers did not arrive within 10 seconds, or the body within 15. Nothing was done.",
+            "Send the request again, in one go and on a new connection.",
+        ),
         "body_too_large": Advice(
             "The body is longer than 16 KiB, the most that this service reads.",
             "Send less. No field needs so much.",
+        ),
+        "target_too_long": Advice(
+            "The path with its query is longer than 8 KiB.",
+            "Check the address. No call of this service needs a query.",
+        ),
+        "headers_too_large": Advice(
+            "There are more than 100 header lines, or more than 16 KiB of them.",
+            "Send fewer headers. Most often too many cookies were set for the domain; this service needs "
+            "none.",
         ),
         "unsupported_media_type": Advice(
             "The header Content-Type is missing or names a kind of body that this path does not take, or "
@@ -103,7 +132,8 @@ ADVICE: Mapping[str, Advice] = MappingProxyType(
             "Wait for the number of seconds in the header Retry-After before the next attempt.",
         ),
         "overloaded": Advice(
-            "More passwords wait to be checked than the service can check in time.",
+            "More passwords wait to be checked than the service can check in time, or more clients are "
+            "connected than it can serve.",
             "Repeat the request after the number of seconds in Retry-After, and a random moment more.",
         ),
         "service_unavailable": Advice(
