@@ -19,6 +19,8 @@ from authsvc.environment import load
 from authsvc.kit.logs import configure_logs
 from authsvc.kit.outage import Outage
 from authsvc.migrations import pending
+from authsvc.server.descriptors import allow_descriptors, descriptors_for
+from authsvc.server.gate import Gate
 from authsvc.settings import Settings
 
 _KEEP_ALIVE = timedelta(seconds=5)
@@ -32,6 +34,7 @@ def server_options(settings: Settings, *, grace: timedelta = _GRACE) -> dict[str
     return {
         "access_log": False,
         "date_header": True,
+        "http": Gate(settings.max_connections),
         "forwarded_allow_ips": list(settings.trusted_proxies),
         "http": ReadyAnswers,
         "lifespan": "on",
@@ -51,6 +54,7 @@ def run_service() -> None:
     configure_logs(settings.log_level, settings.log_format)
     with listening(settings.host, settings.port) as listener:
         asyncio.run(check(settings))
+        _make_room(settings)
         config = uvicorn.Config(
             "authsvc.app:from_environment",
             factory=True,
@@ -67,6 +71,15 @@ def run_service() -> None:
         workers.run()
         if any(worker.exitcode == uvicorn.config.STARTUP_FAILURE for worker in workers.processes):
             sys.exit(1)
+
+
+def _make_room(settings: Settings) -> None:
+    """Let each process have as many descriptors as its connections need; warn where it may not."""
+    wanted = descriptors_for(settings.max_connections, settings.database_connections)
+    allowed = allow_descriptors(wanted)
+    if allowed < wanted:
+        advice = "Raise the limit of open files (ulimit -n, LimitNOFILE=), or lower AUTHSVC_MAX_CONNECTIONS."
+        _log.warning("few_descriptors", allowed=allowed, wanted=wanted, advice=advice)
 
 
 async def check(settings: Settings) -> None:
