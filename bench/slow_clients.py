@@ -98,9 +98,8 @@ def main() -> None:
     }
     command = [sys.executable, "-m", "authsvc", "serve"]
     with tempfile.TemporaryDirectory() as folder:
-        service = subprocess.Popen(
-            command, env={**os.environ, **settings}, cwd=folder, stdout=subprocess.DEVNULL
-        )  # noqa: S603  (ours)
+        environment = {**os.environ, **settings}
+        service = subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.DEVNULL)  # noqa: S603  (ours)
         try:
             while True:
                 try:

@@ -12,7 +12,6 @@ import structlog
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from authsvc.api.ready_answers import ReadyAnswers
 from authsvc.cli.listening import listening, local_url
 from authsvc.cli.operate import open_flows
 from authsvc.environment import load
@@ -36,7 +35,6 @@ def server_options(settings: Settings, *, grace: timedelta = _GRACE) -> dict[str
         "date_header": True,
         "http": Gate(settings.max_connections),
         "forwarded_allow_ips": list(settings.trusted_proxies),
-        "http": ReadyAnswers,
         "lifespan": "on",
         "log_config": None,
         "proxy_headers": bool(settings.trusted_proxies),

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from authsvc.api.ready_answers import ReadyAnswers
 from authsvc.errors import (
     AuthsvcError,
     BodyTooLarge,
@@ -63,7 +63,7 @@ class _NoTrailers(tuple[tuple[bytes, bytes], ...]):
 _COMPLETE: Any = _NoTrailers()
 
 
-class Connection(HttpToolsProtocol):
+class Connection(ReadyAnswers):
     """A client's connection. `look` is to be called every now and then: it keeps the deadlines."""
 
     def __init__(
