@@ -29,7 +29,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup dev test check model races bench bench-quick native lock up down clean anew
+.PHONY: help setup dev test check model races native bench bench-quick timing lock up down clean anew
 
 help: ## Show this help
 	@echo 'authsvc: a self-hosted authentication service.'
@@ -76,6 +76,9 @@ bench: $(RUN) $(BENCH) ## Measure every target of performance beside floors and 
 
 bench-quick: $(RUN) $(BENCH) ## Measure what fits in two minutes
 	@$(BIN)/python bench --quick $(ARGS)
+
+timing: $(TEST) ## Compare the times in which logins are refused; wants a quiet machine
+	$(BIN)/python -m tests.timing
 
 lock: ## Renew the lock files from pyproject.toml (UPGRADE=1: to the newest versions)
 	@sh scripts/lock.sh

@@ -315,6 +315,7 @@ def test_make_without_a_target_tells_every_target() -> None:
         "native",
         "bench",
         "bench-quick",
+        "timing",
         "lock",
         "up",
         "down",

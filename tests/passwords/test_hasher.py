@@ -155,7 +155,37 @@ async def test_an_unknown_user_costs_one_hash(hasher):
 
 def test_the_decoy_has_the_live_parameters():  # A019
     hasher = make_hasher(HashingProfile(20480, 3, 2))
-    assert not hasher.needs_rehash(hasher._decoy)
+    assert [hasher.needs_rehash(decoy) for decoy in hasher._decoys.values()] == [False]
+    hasher.close()
+
+
+# A019
+async def test_once_an_older_hash_was_met_every_failure_computes_one_of_each_kind(hasher):
+    older = await hasher.hash(PASSWORD)
+    raised = make_hasher(HashingProfile(20480, 3))
+    newer = await raised.hash(PASSWORD)
+
+    async def computed(password_hash: str | None, password: str) -> int:
+        before = raised.computed
+        await raised.verify(password_hash, password)
+        return raised.computed - before
+
+    assert await computed(None, PASSWORD) == 1
+    assert [await computed(each, PASSWORD + "!") for each in (older, newer, None)] == [2, 2, 2]
+    assert [await computed(each, "lone \ud800 surrogate") for each in (older, newer, None)] == [2, 2, 2]
+    assert [await computed(each, PASSWORD) for each in (older, newer)] == [1, 1]
+    kinds = {(cost.memory_kib, cost.passes, cost.lanes) for cost in raised._decoys}
+    assert kinds == {(19456, 2, 1), (20480, 3, 1)}
+    raised.close()
+
+
+async def test_kinds_of_hashes_do_not_pile_up():
+    hasher = make_hasher(HashingProfile(19456, 2))
+    for memory in range(19457, 19465):
+        with_other_cost = make_hasher(HashingProfile(memory, 2))
+        await hasher.verify(await with_other_cost.hash(PASSWORD), PASSWORD)
+        with_other_cost.close()
+    assert len(hasher._decoys) == 4
     hasher.close()
 
 

@@ -1,10 +1,12 @@
 """Hashes and verifies passwords with Argon2id (RFC 9106), off the event loop and at a bounded cost."""
 
+import contextlib
 import re
 import secrets
 import threading
 from base64 import b64encode
 from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 import structlog
 from argon2 import Parameters, Type, extract_parameters
@@ -26,6 +28,20 @@ _LONGEST_HASH = 512  # characters; ours have about 100
 _PHC_STRING = re.compile(  # int() would also take signs, underscores and other digits than ASCII's
     r"\$argon2id\$v=19\$m=[0-9]{1,10},t=[0-9]{1,10},p=[0-9]{1,8}\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+"
 )
+_MOST_KINDS = 4  # of hashes in one database; more than that is no history of settings
+
+
+class Cost(NamedTuple):
+    """What one hash takes: memory in KiB, passes over it, lanes."""
+
+    memory_kib: int
+    passes: int
+    lanes: int
+
+    @classmethod
+    def of(cls, stored: Parameters) -> Self:
+        """Return what a hash with these parameters takes."""
+        return cls(stored.memory_cost, stored.time_cost, stored.parallelism)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +62,11 @@ class HashingProfile:
         if max(self.memory_kib, self.time_cost) > _WORD_LIMIT:
             raise ValueError("argon2id takes memory and time costs below 2^32")
 
+    @property
+    def cost(self) -> Cost:
+        """What one hash takes."""
+        return Cost(self.memory_kib, self.time_cost, self.parallelism)
+
     def affords(self, stored: Parameters) -> bool:
         """Whether verifying a hash with ``stored`` parameters costs no more than a small multiple of ours."""
         weakest_memory, weakest_time = _OWASP_MINIMUM[0]
@@ -60,6 +81,9 @@ class PasswordHasher:
     """Argon2id with one profile, computed in a `HashingQueue` (which explains the other arguments).
 
     ``queue_timeout`` is in seconds. ``computed`` counts the hashes that were really computed.
+
+    A hash from before the cost was changed takes another time than an unknown user's decoy, and would so tell
+    who exists. So once such a hash was met, every failure computes one of each kind: its own and decoys.
     """
 
     def __init__(
@@ -88,7 +112,7 @@ class PasswordHasher:
             memory_cost=profile.memory_kib,
             parallelism=profile.parallelism,
         )
-        self._decoy = _decoy(profile)
+        self._decoys = {profile.cost: _decoy(profile.cost)}
 
     def require_room(self) -> None:
         """Raise `Overloaded` if a hash would be refused now: better before any other work than after."""
@@ -105,8 +129,9 @@ class PasswordHasher:
     async def verify(self, password_hash: str | None, password: str) -> bool:
         """Whether ``password`` is the one that ``password_hash`` was made from. Raises `Overloaded`.
 
-        None stands for an unknown user: the answer is False, after the same work. So it is for a password
-        that nobody can have, and for a stored hash that is not ours or would cost far more than ours.
+        None stands for a user who cannot enter: the answer is False, after the same work as for a wrong
+        password. So it is for a password that nobody can have, and for a stored hash that is not ours or
+        would cost far more than ours.
         """
         return await self._queue.run(self._verify, password_hash, password)
 
@@ -164,31 +189,50 @@ class PasswordHasher:
         if key_id is not None and pepper is None:
             _alarm("made with a pepper that is not set")
             return self._pretend()
-        if not self._accepts(phc_string):
+        cost = self._accepted(phc_string)
+        if cost is None:
             return self._pretend()
         try:
-            return self._compare(phc_string, pepper.season(secret) if pepper else secret)
+            verified = self._compare(phc_string, pepper.season(secret) if pepper else secret)
         except VerificationError as error:
             _alarm(str(error))  # argon2's own words, which name no value
             return self._pretend()
+        self._meet(cost)
+        if not verified:
+            with contextlib.suppress(VerificationError):  # what was found out stands
+                self._compare_decoys(but=cost)
+        return verified
 
-    def _accepts(self, password_hash: str) -> bool:
-        """Whether a stored hash may be handed to argon2, which would believe any parameters."""
+    def _accepted(self, password_hash: str) -> Cost | None:
+        """Return the cost of a stored hash, if it may be handed to argon2, which would believe any."""
         stored = _read(password_hash)
         if stored is None:
             _alarm("not an argon2id hash")
-            return False
+            return None
         if not self._profile.affords(stored):
             _alarm("too costly")
-            return False
-        return True
+            return None
+        return Cost.of(stored)
+
+    def _meet(self, cost: Cost) -> None:
+        """Remember that there are hashes of this cost."""
+        with self._counting:
+            if cost not in self._decoys and len(self._decoys) < _MOST_KINDS:
+                self._decoys = {**self._decoys, cost: _decoy(cost)}
 
     def _pretend(self) -> bool:
         """Do the work of one verification that must fail."""
         try:
-            return self._compare(self._decoy, b"")
+            self._compare_decoys()
         except VerificationError as error:
-            raise Overloaded from error  # the decoy is sound: memory or threads ran out
+            raise Overloaded from error  # the decoys are sound: memory or threads ran out
+        return False
+
+    def _compare_decoys(self, *, but: Cost | None = None) -> None:
+        """Compute one hash of each kind, but for the one that was computed already."""
+        for cost, decoy in self._decoys.items():
+            if cost != but:
+                self._compare(decoy, b"")
 
     def _compare(self, password_hash: str, secret: bytes) -> bool:
         """Compute one hash and compare. Raises `VerificationError` when argon2 computed none."""
@@ -212,14 +256,14 @@ def _read(password_hash: str) -> Parameters | None:
     return extract_parameters(password_hash)
 
 
-def _decoy(profile: HashingProfile) -> str:
+def _decoy(cost: Cost) -> str:
     """Return a PHC string with a random digest: it costs what a real one costs, and nothing matches it."""
     salt, digest = (
         b64encode(secrets.token_bytes(length)).decode("ascii").rstrip("=")
         for length in (_SALT_BYTES, _DIGEST_BYTES)
     )
-    cost = f"m={profile.memory_kib},t={profile.time_cost},p={profile.parallelism}"
-    return f"$argon2id$v={ARGON2_VERSION}${cost}${salt}${digest}"
+    parameters = f"m={cost.memory_kib},t={cost.passes},p={cost.lanes}"
+    return f"$argon2id$v={ARGON2_VERSION}${parameters}${salt}${digest}"
 
 
 def _alarm(reason: str) -> None:
