@@ -123,7 +123,8 @@ async def test_a_log_in_is_refused_unread_while_no_hash_can_be_computed(service,
         sent.append(message)
 
     app.express = express_answers(flows.show_user, flows.refresh, flows.hasher)
-    scope = {"type": "http", "method": "POST", "path": "/login", "headers": [], "query_string": b""}
+    headers = [(b"host", b"authsvc.test")]
+    scope = {"type": "http", "method": "POST", "path": "/login", "headers": headers, "query_string": b""}
     with monkeypatch.context() as full:
         full.setattr(flows.hasher._queue, "_capacity", 0)
         await app(scope, receive, send)
