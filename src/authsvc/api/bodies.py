@@ -146,7 +146,7 @@ def _sentence(problem: Any) -> str:
 
 
 async def _read(request: Request) -> bytes:
-    if request.headers.get("content-encoding", "identity") != "identity":
+    if any(coding != "identity" for coding in request.headers.getlist("content-encoding")):
         raise UnsupportedMediaType("Send the body without a content encoding.")
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared[:9]) > MAX_BODY_BYTES:
