@@ -126,9 +126,12 @@ class SigningKeyStore:
         if key := self._remembered(row):
             return key
         private_key = self._cipher.unseal(row.private_key, kid=row.kid, algorithm=row.algorithm)
-        key = SigningKey.of(
-            private_key, row.algorithm, created_at=row.created_at, active_from=row.active_from
-        )
+        try:
+            key = SigningKey.of(
+                private_key, row.algorithm, created_at=row.created_at, active_from=row.active_from
+            )
+        except ValueError:
+            raise DamagedSigningKeyError(row.kid) from None  # too weak, or not for this algorithm
         if not _describes(row, key):
             raise DamagedSigningKeyError(row.kid)
         return key
