@@ -1,8 +1,7 @@
-"""The battery in short, and that it would notice; ``python -m tests.attack`` runs it all, behind proxies too."""
+"""The battery in short, and that it would notice; ``python -m tests.attack`` runs all of it."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from tests.attack.attacked import Attacked, attacked
@@ -113,7 +112,14 @@ class TestTheBatteryNotices:
         said = body.replace(b"<<victim.refresh>>", run.values["victim.refresh"].encode())
         told = {"content-type": "application/problem+json", "x-request-id": "x"} | headers
         answer = Answer(400, tuple(told.items()), said, said)
-        wrong = [*judge(Case("x", b"", any_of(400)), Exchange((answer,), False, 0.1), run, proxied=False)]
+        wrong = [
+            *judge(
+                Case("x", b"", any_of(400)),
+                Exchange((answer,), closed=False, seconds=0.1),
+                run,
+                proxied=False,
+            )
+        ]
         assert any(sentence in found for found in wrong), wrong
 
 
