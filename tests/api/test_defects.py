@@ -2,6 +2,7 @@
 
 import json
 
+import httpx
 import pytest
 from sqlalchemy import text
 from tests.support.service import Login, code_of
@@ -28,7 +29,7 @@ LAYERS = (
 )  # fmt: skip
 
 
-async def ask_all(client, login: Login) -> list:
+async def ask_all(client, login: Login) -> list[httpx.Response]:
     """One call by each road, with secrets in all of them."""
     return [
         await client.post("/login", json={"username": "ada", "password": CANARY}),
