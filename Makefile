@@ -1,5 +1,5 @@
 # Needs GNU make (3.81 or newer) and a POSIX shell. Everything is installed into .venv (for the benchmark also into
-# .venv-bench) and nowhere else.
+# .venv-bench, for the battery of attacks into .venv-attack) and nowhere else.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,6 +10,9 @@ NATIVE := $(VENV)/.native-ready
 # What the benchmark's peers need cannot stand beside what the service needs.
 PEERS := .venv-bench
 BENCH := $(PEERS)/.bench-ready
+# What others wrote to try the service with; it knows nothing of the service, and the tests nothing of it.
+OUTSIDE := .venv-attack
+ATTACK := $(OUTSIDE)/.attack-ready
 
 # As many test processes as there are cores, but no more than eight: each may start its own servers.
 WORKERS ?= -n logical --maxprocesses 8
@@ -26,10 +29,13 @@ endif
 ifneq ($(shell test -x $(PEERS)/bin/python && test "`cat $(PEERS)/.place 2>/dev/null`" = "$(CURDIR)" && echo yes),yes)
 PEERS_ANEW := anew
 endif
+ifneq ($(shell test -x $(OUTSIDE)/bin/python && test "`cat $(OUTSIDE)/.place 2>/dev/null`" = "$(CURDIR)" && echo yes),yes)
+OUTSIDE_ANEW := anew
+endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup dev test check model races native bench bench-quick timing lock up down clean anew
+.PHONY: help setup dev test check model races attack native bench bench-quick timing lock up down clean anew
 
 help: ## Show this help
 	@echo 'authsvc: a self-hosted authentication service.'
@@ -68,6 +74,9 @@ model: ## Check the formal model of sessions, and that its broken variants are c
 races: $(TEST) ## Race the real thing on two processes, 10 000 rounds, and check the history
 	$(BIN)/python -m tests.races
 
+attack: $(TEST) $(ATTACK) ## Send 900 hostile requests, directly and through nginx and HAProxy where they are installed
+	$(BIN)/python -m tests.attack --outsiders $(OUTSIDE)/bin/python $(ARGS)
+
 native: $(NATIVE) ## Build argon2 from source: nearly twice the logins where there is AVX2 (needs a C compiler)
 	@$(BIN)/python -c 'from authsvc.passwords.argon2_build import find_build; print(f"argon2 here: {find_build()}.")'
 
@@ -90,8 +99,8 @@ up: ## Start the production-like stack with Docker Compose, in the background
 down: ## Stop that stack; its data stays in its volumes
 	@sh scripts/compose.sh down
 
-clean: ## Remove .venv, .venv-bench, caches and build results; the data in .authsvc stays
-	rm -rf $(VENV) $(PEERS) bench/results bench/.cache dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+clean: ## Remove .venv, .venv-bench, .venv-attack, caches and build results; the data in .authsvc stays
+	rm -rf $(VENV) $(PEERS) $(OUTSIDE) bench/results bench/.cache dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . \( -name .git -o -name .authsvc \) -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # A stamp is written last: an install that stopped half-way is done again.
@@ -111,4 +120,8 @@ $(NATIVE): $(RUN) $(LOCKS)/serve.lock $(LOCKS)/native.lock scripts/native.sh scr
 
 $(BENCH): $(LOCKS)/bench.lock scripts/setup.sh $(PEERS_ANEW) | $(RUN)
 	@sh scripts/setup.sh $(PEERS) $(LOCKS)/bench.lock alone
+	@touch $@
+
+$(ATTACK): $(LOCKS)/attack.lock scripts/setup.sh $(OUTSIDE_ANEW) | $(RUN)
+	@sh scripts/setup.sh $(OUTSIDE) $(LOCKS)/attack.lock alone
 	@touch $@

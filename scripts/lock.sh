@@ -20,6 +20,7 @@ lock test --extra dev-servers --group dev pyproject.toml requirements/build.in
 lock dev --extra dev-servers --constraints "$all" pyproject.toml requirements/build.in
 lock serve --constraints "$all" pyproject.toml
 lock build --constraints "$all" requirements/build.in
+lock attack --constraints "$all" --group pyproject.toml:attack
 lock native --constraints "$all" requirements/native.in
 
 # The benchmark's cannot always have the same versions, but it starts from them: uv keeps what is in the file

@@ -9,10 +9,11 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from tests.attack.attacked import attacked
+from tests.attack.attacked import Attacked, attacked
 from tests.attack.battery import Battery, Tally
 from tests.attack.case import Case
 from tests.attack.catalogue import GROUPS
+from tests.attack.outsiders import asked_by_schemathesis, verified_elsewhere
 from tests.attack.proxies import is_installed, proxied
 
 from authsvc.devservers import sigterm_leaves
@@ -36,7 +37,9 @@ def chosen(only: str, names: Sequence[str], *, short: bool) -> dict[str, list[Ca
     return {group: cases for group, cases in groups.items() if cases}
 
 
-async def attack(faces: Sequence[str], groups: Mapping[str, Sequence[Case]]) -> Tally:
+async def attack(
+    faces: Sequence[str], groups: Mapping[str, Sequence[Case]], outsiders: Path | None = None
+) -> Tally:
     """Fire the cases at each face."""
     tally = Tally()
     with tempfile.TemporaryDirectory(prefix="authsvc-attack-") as name, sigterm_leaves():
@@ -50,7 +53,14 @@ async def attack(faces: Sequence[str], groups: Mapping[str, Sequence[Case]]) -> 
                     front = await stack.enter_async_context(proxied(face, folder, run.places))
                     battery = replace(battery, places=front.places, proxied=True, logs=front.logs)
                 await battery.fire(groups)
+                if face == "direct" and outsiders:
+                    tally.outsiders_agree = await _ask_outsiders(outsiders, run)
     return tally
+
+
+async def _ask_outsiders(python: Path, run: Attacked) -> bool:
+    verified = await verified_elsewhere(python, run.folder, say)
+    return await asked_by_schemathesis(python, run, say) and verified
 
 
 def report(tally: Tally) -> None:
@@ -73,12 +83,17 @@ if __name__ == "__main__":
     parser.add_argument("--only", default="", help="only cases whose name holds this")
     parser.add_argument("--group", action="append", choices=GROUPS, help="only this one (all by default)")
     parser.add_argument("--short", action="store_true", help="directly, and without the slow cases")
+    parser.add_argument("--outsiders", type=Path, help="a Python that has joserfc and schemathesis beside it")
     given = parser.parse_args()
     configure_logs("error", "json")
     faces = given.face or (["direct"] if given.short else FACES)
     for missing in [face for face in faces if face != "direct" and not is_installed(face)]:
         say(f"{missing} is not installed: left out")
     faces = [face for face in faces if face == "direct" or is_installed(face)]
-    tally = asyncio.run(attack(faces, chosen(given.only, given.group or list(GROUPS), short=given.short)))
+    whole = not (given.only or given.group or given.short)
+    outsiders = given.outsiders.absolute() if whole and given.outsiders else None
+    tally = asyncio.run(
+        attack(faces, chosen(given.only, given.group or list(GROUPS), short=given.short), outsiders)
+    )
     report(tally)
-    sys.exit(1 if tally.findings or not tally.cases else 0)
+    sys.exit(1 if tally.findings or not tally.cases or not tally.outsiders_agree else 0)

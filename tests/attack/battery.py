@@ -41,6 +41,7 @@ class Tally:
 
     cases: dict[tuple[str, str], int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    outsiders_agree: bool = True
 
     def count(self, face: str, group: str) -> None:
         """Count a case."""
@@ -74,7 +75,7 @@ class Battery:
         """Run every case."""
         for group, all_cases in groups.items():
             began = time.monotonic()
-            cases = [case for case in all_cases if not (self.proxied and case.direct_only)]
+            cases = [case for case in all_cases if self.face not in case.not_behind]
             if group == "slow":
                 await self._fire_slow(group, cases)
             else:

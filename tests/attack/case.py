@@ -93,7 +93,7 @@ class Case:
     times: int = 1  # sent so often; the last answer counts
     service: Service = "open"
     mended: frozenset[int] = frozenset()  # right as well where a proxy mends the request, and passes it on
-    direct_only: bool = False  # a proxy speaks more protocols than the service does
+    not_behind: tuple[str, ...] = ()  # proxies that speak more protocols, or cannot do it
     fresh: bool = False  # it may end a session: give it one of its own
     then: str = ""  # the name of a further check, see `judging.FURTHER`
 

@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-LOCKS = ("build", "serve", "dev", "test", "bench", "native")
+LOCKS = ("build", "serve", "dev", "test", "bench", "attack", "native")
 SHIPPED_DOT_NAMES = {".ci", ".dockerignore", ".env.example", ".gitignore"}
 
 # Parts of FastAPI, pydantic and redis[hiredis], imported by their own names.
@@ -77,6 +77,7 @@ def asked_for(lock: str) -> list[Requirement]:
         "dev": [*build, *runtime, *servers],
         "test": [*build, *runtime, *servers, *project["dependency-groups"]["dev"]],
         "bench": project["dependency-groups"]["bench"],
+        "attack": project["dependency-groups"]["attack"],
         "native": listed("native.in"),
     }
     return [Requirement(line) for line in asked[lock]]
@@ -312,6 +313,7 @@ def test_make_without_a_target_tells_every_target() -> None:
         "check",
         "model",
         "races",
+        "attack",
         "native",
         "bench",
         "bench-quick",

@@ -1,7 +1,7 @@
 """/login, /refresh_jwt, /logout, /sessions."""
 
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
@@ -85,6 +85,30 @@ class SessionsView(BaseModel):
     sessions: list[SessionView]
 
 
+_REFRESH_TOKEN = {"refresh_token": "$response.body#/refresh_token"}
+_LINKS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "links": {
+            "show_user": {
+                "operationId": "show_user",
+                "description": "Send the access token as a bearer token.",
+            },
+            "refresh": {
+                "operationId": "refresh",
+                "description": "Trade the refresh token in before the access token expires.",
+                "requestBody": _REFRESH_TOKEN,
+            },
+            "log_out": {
+                "operationId": "log_out",
+                "description": "End the session that the refresh token belongs to.",
+                "requestBody": _REFRESH_TOKEN,
+            },
+        }
+    }
+}
+"""What a token pair is good for (OpenAPI 3.1, section 4.8.20). A link cannot say how to authenticate."""
+
+
 def router(
     log_in: LogIn,
     refresh: Refresh,
@@ -100,7 +124,7 @@ def router(
         "/login",
         name="log_in",
         openapi_extra=documented(LoginRequest, form=True),
-        responses=responses(
+        responses=_LINKS | responses(
             errors.InvalidJson, errors.InvalidForm, errors.InvalidCredentials, errors.BodyTooLarge,
             errors.UnsupportedMediaType, errors.InvalidRequest, errors.TooManyAttempts,
             errors.Overloaded, errors.ServiceUnavailable,
@@ -117,7 +141,7 @@ def router(
         "/refresh_jwt",
         name="refresh",
         openapi_extra=documented(RefreshRequest),
-        responses=responses(
+        responses=_LINKS | responses(
             errors.InvalidJson, errors.InvalidRefreshToken, errors.BodyTooLarge,
             errors.UnsupportedMediaType, errors.InvalidRequest, errors.ServiceUnavailable,
         ),

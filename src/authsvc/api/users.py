@@ -70,7 +70,12 @@ class UserView(BaseModel):
 
 
 _USER: dict[int | str, dict[str, Any]] = {200: {"model": UserView}}
-_CREATED: dict[int | str, dict[str, Any]] = {201: {"model": UserView}}
+_THEN_LOG_IN = {
+    "operationId": "log_in",
+    "description": "Log in with what was registered.",
+    "requestBody": {"username": "$request.body#/username", "password": "$request.body#/password"},
+}
+_CREATED: dict[int | str, dict[str, Any]] = {201: {"model": UserView, "links": {"log_in": _THEN_LOG_IN}}}
 _ANSWERED_TO_ALL = (
     errors.NotAuthenticated,
     errors.InvalidToken,

@@ -120,7 +120,7 @@ _METHODS = (  # A091
 )  # fmt: skip
 
 _VERSIONS = (
-    _line("HTTP/0.9", b"GET /user", _REFUSED, may_hang_up=True, direct_only=True),
+    _line("HTTP/0.9", b"GET /user", _REFUSED, may_hang_up=True, not_behind=("nginx", "haproxy")),
     _line("HTTP/1.0 with a guarded path", b"GET /user HTTP/1.0", any_of(401)),
     _line("HTTP/1.2", b"GET /user HTTP/1.2", any_of(400, 505), mended=any_of(401)),
     _line("HTTP/2.0 in text", b"GET /user HTTP/2.0", any_of(400, 505), mended=any_of(401)),
@@ -132,7 +132,7 @@ _VERSIONS = (
     _line("a word after the version", b"GET /user HTTP/1.1 x"),
     _line("a tab for the space", b"GET\t/user\tHTTP/1.1", mended=any_of(401)),
     Case("the preface of HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", any_of(400, 405, 505),
-         may_hang_up=True, direct_only=True),
+         may_hang_up=True, not_behind=("nginx", "haproxy")),
     Case("a handshake of TLS", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 200, _REFUSED,
          may_hang_up=True),
     Case("bytes that are nothing", bytes(range(256)) * 4, _REFUSED, may_hang_up=True),
