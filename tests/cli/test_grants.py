@@ -66,7 +66,7 @@ async def service(least: Urls) -> AsyncIterator[Service]:
     )
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://authsvc.test") as client,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client,
     ):
         yield Service(client)
 
