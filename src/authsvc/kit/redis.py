@@ -143,7 +143,9 @@ class _Turns:
             self._free.release()
 
     async def send_together(self, *commands: Sequence[Argument]) -> list[Any]:
-        return await asyncio.gather(*(self.send(*command) for command in commands))
+        # One by one: to follow a slot that moves, redis-py's client sends ASKING and the command by themselves,
+        # and two callers at once can come between each other's.
+        return [await self.send(*command) for command in commands]
 
 
 async def _identify(connection: AbstractConnection) -> str:
