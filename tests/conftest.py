@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 
 import httpx
@@ -103,7 +104,9 @@ def settings() -> Settings:
         allowed_hosts=("authsvc.test",),
         docs_enabled=True,
         attempts_per_account=100,
+        attempts_per_account_and_address=100,
         attempts_per_address=10_000,
+        logins_per_account=10_000,
         registrations_per_address=10_000,
         hashing_queue_length=10_000,
         hashing_queue_timeout=timedelta(seconds=50),
@@ -131,8 +134,12 @@ async def app(
 
 @pytest.fixture
 async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """Keep no cookies: whoever does is a device that is known, to which other limits apply."""
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://authsvc.test") as opened:
+    forgetful = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://authsvc.test", cookies=forgetful
+    ) as opened:
         yield opened
 
 

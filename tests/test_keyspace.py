@@ -17,7 +17,7 @@ def test_the_names_are_pinned():
     assert KEYS.sessions(USER) == f"{user}:sessions"
     assert KEYS.epoch(USER) == f"{user}:epoch"
     assert KEYS.record(USER) == f"{user}:record"
-    assert KEYS.attempts("account", "0" * 32) == f"authsvc:{{attempts}}:account:{'0' * 32}"
+    assert KEYS.bucket("account", "0" * 32) == f"authsvc:{{throttle}}:account:{'0' * 32}"
 
 
 @pytest.mark.parametrize("prefix", ["authsvc", "a", "my-app_2"])
@@ -28,7 +28,7 @@ def test_the_pattern_knows_every_name_and_no_other(prefix):
         keys.sessions(USER),
         keys.epoch(USER),
         keys.record(USER),
-        keys.attempts("address", "f" * 32),
+        keys.bucket("address", "f" * 32),
     ]
     assert len(set(names)) == len(names)
     for name in names:

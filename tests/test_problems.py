@@ -47,7 +47,7 @@ CODES = {
 ARGUMENTS = {
     errors.WeakPassword: ("common", "Everybody uses it."),
     errors.InvalidRequest: (FieldError("/name", "Too long"),),
-    errors.TooManyAttempts: (7,),
+    errors.TooManyAttempts: (7, "account"),
 }
 
 

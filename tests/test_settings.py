@@ -182,6 +182,15 @@ def test_a_list_is_parted_by_commas(text, names):
         ("attempts_window", "0"),
         ("attempts_per_account", "0"),
         ("attempts_per_account", "101"),
+        ("attempts_per_account_and_address", "0"),
+        ("attempts_per_account_and_address", "101"),
+        ("attempts_first_wait", "999ms"),
+        ("attempts_first_wait", "61m"),
+        ("attempts_forgiven_after", "59s"),
+        ("attempts_forgiven_after", "31d"),
+        ("attempts_overall", "0"),
+        ("logins_per_account", "0"),
+        ("device_ttl", "59s"),
         ("attempts_per_address", "0"),
         ("registrations_per_address", "0"),
         ("redis_prefix", ""),
@@ -486,3 +495,8 @@ def test_every_default_can_be_written_as_it_is_described():
         if default not in {"must be set", "none", "processors − 1"}
     }
     assert load(ENOUGH | written) == load(ENOUGH)
+
+
+def test_the_first_wait_is_none_longer_than_the_longest():
+    said = refusal(attempts_first_wait="2m", attempts_forgiven_after="1m")
+    assert said == "AUTHSVC_ATTEMPTS_FIRST_WAIT is longer than AUTHSVC_ATTEMPTS_FORGIVEN_AFTER."

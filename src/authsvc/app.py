@@ -14,10 +14,12 @@ from fastapi.openapi.utils import get_openapi
 from authsvc import __version__, problems
 from authsvc.api import health, sessions, users, wellknown
 from authsvc.api.deps import Authenticated
+from authsvc.api.devices import DeviceCookie
 from authsvc.api.entrance import GuardedService
 from authsvc.api.express import express_answers
 from authsvc.api.hosts import Hosts
 from authsvc.api.middleware import FrontDesk
+from authsvc.api.quotas import QuotaPolicies, quota_policies
 from authsvc.environment import load
 from authsvc.flows.check_health import reason
 from authsvc.flows.maintain import Maintain
@@ -113,6 +115,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},
         generate_unique_id_function=lambda route: route.name,
     )
+    app.add_middleware(QuotaPolicies, policies=quota_policies(flows.rules))
     app.add_middleware(FrontDesk)
     problems.install(app)
     _open_doors(app, settings, flows, clock)
@@ -123,6 +126,7 @@ def create_app(
 
 def _open_doors(app: FastAPI, settings: Settings, flows: Flows, clock: Clock) -> None:
     caller = Authenticated(flows.authenticate)
+    cookie = DeviceCookie(settings.public_url.startswith("https://"), settings.device_ttl)
     app.include_router(
         users.router(
             flows.register,
@@ -131,11 +135,12 @@ def _open_doors(app: FastAPI, settings: Settings, flows: Flows, clock: Clock) ->
             flows.change_password,
             flows.delete_user,
             caller,
+            cookie,
         )
     )
     app.include_router(
         sessions.router(
-            flows.log_in, flows.refresh, flows.log_out, flows.list_sessions, flows.end_session, caller
+            flows.log_in, flows.refresh, flows.log_out, flows.list_sessions, flows.end_session, caller, cookie
         )
     )
     app.include_router(wellknown.router(flows.key_ring, flows.key_schedule, clock))

@@ -297,14 +297,15 @@ class UnsupportedMediaType(AuthsvcError):
 
 
 class TooManyAttempts(AuthsvcError):
-    """The limit is reached; ``retry_after`` seconds from now there is room again."""
+    """The limit called ``rule`` is reached; ``retry_after`` seconds from now there is room again."""
 
     code = "too_many_attempts"
     title = "Too many attempts"
 
-    def __init__(self, retry_after: int) -> None:
+    def __init__(self, retry_after: int, rule: str) -> None:
         super().__init__()
         self.retry_after = retry_after
+        self.rule = rule
 
 
 class NotNow(AuthsvcError):

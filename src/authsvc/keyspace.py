@@ -8,9 +8,9 @@ All keys of one user share the hash tag ``{user id}``, so that one script may to
 | ``sessions(user)``          | zset   | the last absolute deadline   | sessions: start, ends      |
 | ``epoch(user)``             | string | `EPOCH_TTL`                  | sessions: ends of all      |
 | ``record(user)``            | hash   | `RECORD_TTL`                 | sessions: keep_record      |
-| ``attempts(rule, subject)`` | string | the rule's window            | throttle: reserve          |
+| ``bucket(rule, subject)``   | hash   | until it is empty            | throttle: reserve, refund  |
 
-All counters of attempts share one hash tag: a login counts under several of them in one script.
+All buckets of attempts share one hash tag: a login counts in several of them in one script.
 """
 
 import re
@@ -31,7 +31,7 @@ class Keyspace:
         self.prefix = prefix
         self.pattern = re.compile(
             rf"{re.escape(prefix)}:"
-            r"(\{[0-9a-f]{32}\}:(session:[0-9a-f]{32}|sessions|epoch|record)|\{attempts\}:[a-z_]+:[0-9a-f]{32})"
+            r"(\{[0-9a-f]{32}\}:(session:[0-9a-f]{32}|sessions|epoch|record)|\{throttle\}:[a-z_]+:[0-9a-f]{32})"
         )
 
     def session(self, user_id: UUID, session_id: UUID) -> str:
@@ -54,6 +54,6 @@ class Keyspace:
         """The user's public record, as served by GET /user, and its version."""
         return f"{self.prefix}:{{{user_id.hex}}}:record"
 
-    def attempts(self, rule: str, subject_digest: str) -> str:
+    def bucket(self, rule: str, subject_digest: str) -> str:
         """How much of a limit is used up; ``subject_digest`` is 32 hexadecimal digits."""
-        return f"{self.prefix}:{{attempts}}:{rule}:{subject_digest}"
+        return f"{self.prefix}:{{throttle}}:{rule}:{subject_digest}"

@@ -56,6 +56,16 @@ _TOLD_ANYWHERE = (
 )
 """What does not depend on the call."""
 
+_WHEN_LIMITED = {
+    "headers": {
+        "Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer"}},
+        "RateLimit": {
+            "description": "The limit that is used up; `r` is 0, `t` the seconds to wait",
+            "schema": {"type": "string"},
+        },
+    }
+}
+
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -107,6 +117,7 @@ def other_responses() -> dict[str, Any]:
 def _described(kinds: Sequence[type[AuthsvcError]]) -> dict[str, Any]:
     return {
         "description": ", ".join(f"`{kind.code}`" for kind in kinds),
+        **(_WHEN_LIMITED if errors.TooManyAttempts in kinds else {}),
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
 
@@ -135,7 +146,11 @@ def problem_response(error: AuthsvcError, scope: Any) -> Response:
             content["errors"] = [{"pointer": f.pointer, "detail": f.detail} for f in error.fields]
         case errors.WeakPassword():
             content["reason"] = error.reason
-        case errors.TooManyAttempts() | errors.NotNow():
+        case errors.TooManyAttempts():
+            headers["Retry-After"] = str(error.retry_after)
+            # draft-ietf-httpapi-ratelimit-headers-11, section 4
+            headers["RateLimit"] = f'"{error.rule}";r=0;t={error.retry_after}'
+        case errors.NotNow():
             headers["Retry-After"] = str(error.retry_after)
         case errors.InvalidToken() | errors.SessionEnded() | errors.NeitherTokenGenuine():
             headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'

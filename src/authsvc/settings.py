@@ -194,26 +194,50 @@ class Settings(BaseSettings):
     hashing_niceness: int = Field(5, ge=0, le=19, description="How far hashing yields to other work (Linux).")
 
     # Limits
-    attempts_window: Duration = Field(
-        _seconds(900),
-        ge=_seconds(1),
-        le=_days(30),
-        description="The time in which wrong passwords and registrations count; then counting begins anew.",
-    )
     attempts_per_account: int = Field(
+        20, ge=1, le=100,
+        description="How many wrong passwords one account may be tried with before waits begin.",
+    )  # fmt: skip
+    attempts_per_account_and_address: int = Field(
         10, ge=1, le=100,
-        description="How many wrong passwords one account may be tried with in `AUTHSVC_ATTEMPTS_WINDOW`.",
+        description="The same from one address (IPv6: one /64), so that one alone cannot use up what an "
+        "account allows. A device that is known has as many for itself.",
+    )  # fmt: skip
+    attempts_first_wait: Duration = Field(
+        _seconds(60), ge=_seconds(1), le=_seconds(3600),
+        description="The first of these waits; each further wrong password doubles it.",
+    )  # fmt: skip
+    attempts_forgiven_after: Duration = Field(
+        _seconds(12 * 3600), ge=_seconds(60), le=_days(30),
+        description="The longest of these waits; and after each such time one wrong password is forgiven.",
+    )  # fmt: skip
+    attempts_window: Duration = Field(
+        _seconds(900), ge=_seconds(1), le=_days(30),
+        description="The time in which each of the limits below is forgiven, evenly.",
     )  # fmt: skip
     attempts_per_address: int = Field(
-        100,
-        ge=1,
-        le=1_000_000,
+        100, ge=1, le=1_000_000,
         description="How many wrong passwords one address (IPv6: one /64) may send "
-        "in `AUTHSVC_ATTEMPTS_WINDOW`.",
-    )
+        "in `AUTHSVC_ATTEMPTS_WINDOW`; one /48 ten times as many.",
+    )  # fmt: skip
+    attempts_overall: int = Field(
+        30_000, ge=1, le=1_000_000_000,
+        description="How many wrong passwords everybody together may send in `AUTHSVC_ATTEMPTS_WINDOW`, but "
+        "for devices that are known.",
+    )  # fmt: skip
+    logins_per_account: int = Field(
+        200, ge=1, le=1_000_000,
+        description="How many passwords of one account are checked in `AUTHSVC_ATTEMPTS_WINDOW`, the right "
+        "ones included.",
+    )  # fmt: skip
     registrations_per_address: int = Field(
         100, ge=1, le=1_000_000,
-        description="How many users one address (IPv6: one /64) may register in `AUTHSVC_ATTEMPTS_WINDOW`.",
+        description="How many users one address (IPv6: one /64) may register in `AUTHSVC_ATTEMPTS_WINDOW`; "
+        "one /48 ten times as many.",
+    )  # fmt: skip
+    device_ttl: Duration = Field(
+        _days(180), ge=_seconds(60), le=LONGEST,
+        description="How long a device is known after its last login.",
     )  # fmt: skip
 
     # What it depends on
@@ -354,6 +378,8 @@ class Settings(BaseSettings):
                 f"{PREFIX}SIGNING_KEY_ROTATION must be {-(-least // _MINUTE)}m or more "
                 f"with this {PREFIX}ACCESS_TOKEN_TTL: keys stay before and after they sign"
             )
+        if self.attempts_first_wait > self.attempts_forgiven_after:
+            raise ValueError(f"{PREFIX}ATTEMPTS_FIRST_WAIT is longer than {PREFIX}ATTEMPTS_FORGIVEN_AFTER")
         if self.argon2_time_cost < 2 and self.argon2_memory_kib < 47104:  # noqa: PLR2004  (OWASP's two profiles)
             raise ValueError(f"{PREFIX}ARGON2_TIME_COST=1 takes {PREFIX}ARGON2_MEMORY_KIB=47104 or more")
         return self

@@ -42,6 +42,7 @@ from authsvc.sessions.server_store import ServerStore
 from authsvc.sessions.session import Lifetimes
 from authsvc.sessions.store import SessionStore
 from authsvc.settings import PREFIX, InvalidSettings, Settings
+from authsvc.throttle.known_device import DeviceTokenSigner
 from authsvc.throttle.rules import Rule, Rules
 from authsvc.throttle.store import ThrottleStore
 from authsvc.tokens.issuer import AccessTokenIssuer
@@ -54,7 +55,7 @@ from authsvc.users.store import UserStore
 
 @dataclass(frozen=True, slots=True)
 class Flows:
-    """Every verb, ready to be called; and the two things that the front hall must look after."""
+    """Every verb, ready to be called; and what the front hall must look after or tell."""
 
     register: Register
     log_in: LogIn
@@ -77,6 +78,7 @@ class Flows:
     key_ring: KeyRing
     key_schedule: KeySchedule
     hasher: PasswordHasher
+    rules: Rules
 
 
 def wire(settings: Settings, database: Database, redis: RedisClient, clock: Clock) -> Flows:
@@ -96,7 +98,7 @@ def wire(settings: Settings, database: Database, redis: RedisClient, clock: Cloc
     forget_events = ForgetEvents(audit, settings.audit_ttl, clock)
     sessions = SessionStore(redis, keys, lifetimes)
     throttle = ThrottleStore(redis, keys)
-    rules = _rules(settings)
+    rules = rules_of(settings)
     hasher = PasswordHasher(
         HashingProfile(settings.argon2_memory_kib, settings.argon2_time_cost, settings.argon2_parallelism),
         threads=settings.hashing_threads,
@@ -124,17 +126,20 @@ def wire(settings: Settings, database: Database, redis: RedisClient, clock: Cloc
         redis, ServerStore(database), access_token_ttl=settings.access_token_ttl, clock=clock
     )
     find_session = FindSession(access_tokens, sessions, continuity, users)
-    verify_password = VerifyPassword(throttle, rules, users, hasher)
+    devices = DeviceTokenSigner(secret, previous, ttl=settings.device_ttl, clock=clock)
+    verify_password = VerifyPassword(throttle, rules, devices, users, hasher)
     return Flows(
         register=Register(throttle, rules, policy, breached, hasher, users),
-        log_in=LogIn(verify_password, users, hasher, sessions, issue_tokens, audit, session_ttl, clock),
+        log_in=LogIn(
+            verify_password, users, hasher, sessions, issue_tokens, devices, audit, session_ttl, clock
+        ),
         refresh=Refresh(refresh_tokens, users, sessions, issue_tokens, session_ttl, clock),
         log_out=LogOut(access_tokens, refresh_tokens, users, sessions, session_ttl, clock),
         find_session=find_session,
         authenticate=Authenticate(find_session),
         show_user=ShowUser(find_session, sessions, users),
         update_user=UpdateUser(users, sessions),
-        change_password=ChangePassword(verify_password, policy, breached, hasher, users, sessions),
+        change_password=ChangePassword(verify_password, policy, breached, hasher, users, sessions, devices),
         delete_user=DeleteUser(verify_password, users, sessions),
         list_sessions=ListSessions(sessions),
         end_session=EndSession(users, sessions, session_ttl, clock),
@@ -147,6 +152,7 @@ def wire(settings: Settings, database: Database, redis: RedisClient, clock: Cloc
         key_ring=key_ring,
         key_schedule=schedule,
         hasher=hasher,
+        rules=rules,
     )
 
 
@@ -171,12 +177,25 @@ def _pepper(secret: SecretStr | None) -> Pepper | None:
     return None if secret is None else Pepper.of(secret.get_secret_value().encode())
 
 
-def _rules(settings: Settings) -> Rules:
-    window = settings.attempts_window
+def rules_of(settings: Settings) -> Rules:
+    """Return the limits on attempts."""
+
+    def growing(name: str, limit: int) -> Rule:
+        return Rule(name, limit, settings.attempts_forgiven_after, settings.attempts_first_wait)
+
+    def even(name: str, limit: int, *, counts_successes: bool = False) -> Rule:
+        return Rule.within(name, limit, settings.attempts_window, counts_successes=counts_successes)
+
     return Rules(
-        account=Rule("account", settings.attempts_per_account, window),
-        address=Rule("address", settings.attempts_per_address, window),
-        registration=Rule("registration", settings.registrations_per_address, window),
+        account=growing("account", settings.attempts_per_account),
+        account_address=growing("account_address", settings.attempts_per_account_and_address),
+        device=growing("device", settings.attempts_per_account_and_address),
+        address=even("address", settings.attempts_per_address),
+        network=even("network", 10 * settings.attempts_per_address),
+        overall=even("overall", settings.attempts_overall),
+        login=even("login", settings.logins_per_account, counts_successes=True),
+        registration=even("registration", settings.registrations_per_address),
+        registration_network=even("registration_network", 10 * settings.registrations_per_address),
     )
 
 

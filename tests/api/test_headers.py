@@ -12,6 +12,7 @@ from authsvc.api.middleware import PROTECTION
 pytestmark = pytest.mark.parametrize("stores", ["stand-ins"], indirect=True, scope="session")
 
 NEEDS_A_CALLER = [*BODYLESS, ("PATCH", "/user"), ("POST", "/user/password"), ("DELETE", "/user")]
+GIVES_A_DEVICE_TOKEN = {("POST", "/login"), ("POST", "/user/password")}
 EVERY_GUARDED_CALL = pytest.mark.parametrize(("method", "path"), NEEDS_A_CALLER, ids=str)
 PUBLIC = (
     "/livez",
@@ -116,7 +117,8 @@ async def test_every_answer_protects_whoever_shows_it(client, service):
         assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
         assert answer.headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"
         assert "server" not in answer.headers  # A087
-        assert "set-cookie" not in answer.headers
+        by_password = (answer.request.method, answer.request.url.path) in GIVES_A_DEVICE_TOKEN
+        assert ("set-cookie" in answer.headers) == (by_password and answer.is_success)
 
 
 # A088

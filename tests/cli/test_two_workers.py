@@ -122,6 +122,18 @@ async def test_a_logout_amid_refreshes_is_final_in_every_process(clients):
         assert refused(await ask_everywhere(clients, ended))
 
 
+# A022
+async def test_two_hundred_wrong_passwords_at_once_are_ten_guesses_in_all_processes(clients):
+    await Service(clients[0]).register("victim")
+    guess = {"username": "victim", "password": NEW_PASSWORD}
+    answers = await asyncio.gather(
+        *(clients[number % len(clients)].post("/login", json=guess) for number in range(200))
+    )
+    statuses = [answer.status_code for answer in answers]
+    assert (statuses.count(401), statuses.count(429)) == (10, 190)
+    assert (await Service(clients[1]).try_login("victim")).status_code == 429
+
+
 async def test_two_workers_finish_what_is_under_way_and_stop_in_order(servers, clients, tmp_path):
     await Service(clients[0]).sign_up("mary")
     with running("serve", tmp_path, settings_of(servers, workers="2")) as service:

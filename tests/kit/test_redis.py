@@ -11,7 +11,7 @@ from authsvc.kit.lua import Script
 from authsvc.kit.outage import Outage
 from authsvc.kit.redis import RedisClient
 
-KEY = "authsvc:{attempts}:account:" + "0" * 32
+KEY = "authsvc:{throttle}:account:" + "0" * 32
 SOURCE = "local n = redis.call('INCR', KEYS[1]) redis.call('PEXPIRE', KEYS[1], ARGV[1]) return n"
 COUNT = Script(
     "count",

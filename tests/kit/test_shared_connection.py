@@ -15,7 +15,7 @@ from authsvc.kit.outage import Outage
 from authsvc.kit.redis import RedisClient
 
 real = pytest.mark.parametrize("stores", ["real"], indirect=True, scope="session")
-KEY = "authsvc:{attempts}:account:" + "1" * 32
+KEY = "authsvc:{throttle}:account:" + "1" * 32
 
 
 class ScriptedServer:

@@ -30,8 +30,12 @@ class Service:
     async def register(self, username: str = "ada", password: str = PASSWORD, **more: Any) -> httpx.Response:
         return await self.client.post("/register", json={"username": username, "password": password, **more})
 
-    async def try_login(self, username: str = "ada", password: str = PASSWORD) -> httpx.Response:
-        return await self.client.post("/login", json={"username": username, "password": password})
+    async def try_login(
+        self, username: str = "ada", password: str = PASSWORD, *, device: str | None = None
+    ) -> httpx.Response:
+        headers = {} if device is None else {"Device-Token": device}
+        body = {"username": username, "password": password}
+        return await self.client.post("/login", json=body, headers=headers)
 
     async def log_in(self, username: str = "ada", password: str = PASSWORD) -> Login:
         return tokens_of(await self.try_login(username, password))

@@ -15,11 +15,11 @@ from authsvc.api.ready_answers import withdraw
 _VARY = (b"vary", b"Origin")
 _EXPOSED = (
     b"access-control-expose-headers",
-    b"Location, Retry-After, WWW-Authenticate, X-Request-Id",
+    b"Device-Token, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id",
 )
 _PREFLIGHT = (
     (b"access-control-allow-methods", b"GET, POST, PATCH, DELETE"),
-    (b"access-control-allow-headers", b"Authorization, Content-Type"),
+    (b"access-control-allow-headers", b"Authorization, Content-Type, Device-Token"),
     (b"access-control-max-age", b"600"),
 )
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from authsvc import errors
 from authsvc.api.bodies import RequestModel, documented, json_body, json_or_form_body
 from authsvc.api.deps import Authenticated, PresentedToken, client
+from authsvc.api.devices import DOCUMENTED_REQUEST, AskingClient, DeviceCookie, documented_answer
 from authsvc.flows.client import Caller, Client
 from authsvc.flows.end_session import EndSession
 from authsvc.flows.issue_tokens import TokenPair
@@ -116,6 +117,7 @@ def router(
     list_sessions: ListSessions,
     end_session: EndSession,
     caller: Authenticated,
+    cookie: DeviceCookie,
 ) -> APIRouter:
     """Return the routes about sessions."""
     routes = APIRouter(tags=["sessions"])
@@ -123,8 +125,9 @@ def router(
     @routes.post(
         "/login",
         name="log_in",
-        openapi_extra=documented(LoginRequest, form=True),
-        responses=_LINKS | responses(
+        openapi_extra=documented(LoginRequest, form=True) | DOCUMENTED_REQUEST,
+        responses={200: _LINKS[200] | documented_answer(200)[200]}
+        | responses(
             errors.InvalidJson, errors.InvalidForm, errors.InvalidCredentials, errors.BodyTooLarge,
             errors.UnsupportedMediaType, errors.InvalidRequest, errors.TooManyAttempts,
             errors.Overloaded, errors.ServiceUnavailable,
@@ -132,10 +135,14 @@ def router(
     )  # fmt: skip
     async def login(
         sent: Annotated[LoginRequest, Depends(json_or_form_body(LoginRequest))],
-        from_client: Annotated[Client, Depends(client)],
+        from_client: Annotated[Client, Depends(AskingClient(cookie))],
+        response: Response,
     ) -> TokenResponse:
         """Log in with a username or an e-mail address and a password; as JSON, or as a form."""
-        return TokenResponse.of(await log_in(sent.username, sent.password, from_client))
+        pair = await log_in(sent.username, sent.password, from_client)
+        if pair.device_token is not None:
+            cookie.give(response, pair.device_token)
+        return TokenResponse.of(pair)
 
     @routes.post(
         "/refresh_jwt",

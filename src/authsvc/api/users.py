@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from authsvc import errors
 from authsvc.api.bodies import RequestModel, documented, json_body
 from authsvc.api.deps import Authenticated, BearerToken, client
+from authsvc.api.devices import DOCUMENTED_REQUEST, AskingClient, DeviceCookie, documented_answer
 from authsvc.flows.change_password import ChangePassword
 from authsvc.flows.client import Caller, Client
 from authsvc.flows.delete_user import DeleteUser
@@ -93,9 +94,11 @@ def router(
     change_password: ChangePassword,
     delete_user: DeleteUser,
     caller: Authenticated,
+    cookie: DeviceCookie,
 ) -> APIRouter:
     """Return the routes about users."""
     routes = APIRouter(tags=["users"])
+    asking_client = AskingClient(cookie)
 
     @routes.post(
         "/register",
@@ -110,7 +113,7 @@ def router(
     )  # fmt: skip
     async def register_user(
         sent: Annotated[RegisterRequest, Depends(json_body(RegisterRequest))],
-        from_client: Annotated[Client, Depends(client)],
+        from_client: Annotated[Client, Depends(asking_client)],
     ) -> Response:
         """Register. It does not log in."""
         user = await register(sent.username, sent.password, sent.name, sent.email, from_client)
@@ -140,29 +143,32 @@ def router(
         "/user/password",
         name="change_password",
         status_code=204,
-        openapi_extra=documented(PasswordChange),
-        responses=responses(*_ANSWERED_TO_ALL, *_WITH_BODY, *_WITH_PASSWORD, errors.WeakPassword),
+        openapi_extra=documented(PasswordChange) | DOCUMENTED_REQUEST,
+        responses=documented_answer(204)
+        | responses(*_ANSWERED_TO_ALL, *_WITH_BODY, *_WITH_PASSWORD, errors.WeakPassword),
     )
     async def post_password(
         who: Annotated[Caller, Depends(caller)],
         sent: Annotated[PasswordChange, Depends(json_body(PasswordChange))],
-        from_client: Annotated[Client, Depends(client)],
+        from_client: Annotated[Client, Depends(asking_client)],
     ) -> Response:
-        """Change the password; the user's other sessions end."""
-        await change_password(who, sent.current_password, sent.new_password, from_client)
-        return Response(status_code=204)
+        """Change the password; the user's other sessions end, and other devices are known no more."""
+        token = await change_password(who, sent.current_password, sent.new_password, from_client)
+        response = Response(status_code=204)
+        cookie.give(response, token)
+        return response
 
     @routes.delete(
         "/user",
         name="delete_user",
         status_code=204,
-        openapi_extra=documented(UserDeletion),
+        openapi_extra=documented(UserDeletion) | DOCUMENTED_REQUEST,
         responses=responses(*_ANSWERED_TO_ALL, *_WITH_BODY, *_WITH_PASSWORD),
     )
     async def remove_user(
         who: Annotated[Caller, Depends(caller)],
         sent: Annotated[UserDeletion, Depends(json_body(UserDeletion))],
-        from_client: Annotated[Client, Depends(client)],
+        from_client: Annotated[Client, Depends(asking_client)],
     ) -> Response:
         """Delete the user for good; all sessions end."""
         await delete_user(who, sent.password, from_client)

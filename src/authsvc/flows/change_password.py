@@ -1,6 +1,7 @@
 """Change a password: prove the current one, keep this session, end the others."""
 
 from dataclasses import dataclass
+from uuid import uuid4
 
 from authsvc.errors import Overloaded, SessionEnded
 from authsvc.flows.client import Caller, Client, origin
@@ -11,6 +12,7 @@ from authsvc.passwords.breached import BreachedPasswords
 from authsvc.passwords.hasher import PasswordHasher
 from authsvc.passwords.policy import PasswordPolicy
 from authsvc.sessions.store import SessionStore
+from authsvc.throttle.known_device import DeviceTokenSigner, KnownDevice
 from authsvc.users.store import UserStore
 
 _ATTEMPTS = 3
@@ -26,9 +28,10 @@ class ChangePassword:
     hasher: PasswordHasher
     users: UserStore
     sessions: SessionStore
+    devices: DeviceTokenSigner
 
-    async def __call__(self, caller: Caller, current: str, new: str, client: Client) -> None:
-        """Replace the password.
+    async def __call__(self, caller: Caller, current: str, new: str, client: Client) -> str:
+        """Replace the password; return a device token, as the ones from before count no more.
 
         Raises:
             InvalidCredentials: the current one is not that; it counts as an attempt to log in.
@@ -41,21 +44,22 @@ class ChangePassword:
             user = await self.users.find(caller.user_id)
             if user is None:
                 raise SessionEnded
-            user = await self.verify_password(user, login_key(user.username), current, client)
+            proof = await self.verify_password(user, login_key(user.username), current, client)
+            user = proof.user
             own_names = [word for word in (user.username, user.name, user.email) if word]
             accepted = self.policy.check(new, own_names=own_names)
             await self.breached.refuse(accepted)
             new_hash = await self.hasher.hash(accepted)
-            if await to_the_end(self._replace(caller, user.password_hash, new_hash, client)):
-                return
+            epoch = await to_the_end(self._replace(caller, user.password_hash, new_hash, client))
+            if epoch is not None:
+                return self.devices.sign(KnownDevice(user.id, proof.device_id or uuid4(), epoch))
             # The stored hash is another one by now: prove the current password against that.
         raise Overloaded
 
-    async def _replace(self, caller: Caller, old_hash: str, new_hash: str, client: Client) -> bool:
+    async def _replace(self, caller: Caller, old_hash: str, new_hash: str, client: Client) -> int | None:
         epoch = await self.users.change_password(
             caller.user_id, old_hash, new_hash, keep_session=caller.session_id, origin=origin(client)
         )
-        if epoch is None:
-            return False
-        await self.sessions.end_all(caller.user_id, epoch=epoch, keep=caller.session_id)
-        return True
+        if epoch is not None:
+            await self.sessions.end_all(caller.user_id, epoch=epoch, keep=caller.session_id)
+        return epoch

@@ -1,6 +1,6 @@
 """Who is on the other end of the connection, as far as it matters to the verbs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from authsvc.audit.event import SOMEBODY, Actor, Origin
@@ -10,12 +10,14 @@ from authsvc.audit.event import SOMEBODY, Actor, Origin
 class Client:
     """Where a request comes from: the peer's address (or what a trusted proxy says) and its User-Agent.
 
-    ``request_id`` leads from the ledger to the log.
+    ``request_id`` leads from the ledger to the log. ``device_token`` is what an earlier login answered,
+    unverified.
     """
 
     ip_address: str
     user_agent: str
     request_id: str | None = None
+    device_token: str | None = field(default=None, repr=False)
 
 
 def origin(client: Client | None) -> Origin:

@@ -36,8 +36,8 @@ class DeleteUser:
             user = await self.users.find(caller.user_id)
             if user is None:
                 raise SessionEnded
-            user = await self.verify_password(user, login_key(user.username), password, client)
-            if await to_the_end(self._delete(user, caller, client)):
+            proof = await self.verify_password(user, login_key(user.username), password, client)
+            if await to_the_end(self._delete(proof.user, caller, client)):
                 return
             # The stored hash is another one by now: prove the password against that.
         raise Overloaded

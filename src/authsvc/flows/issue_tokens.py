@@ -17,6 +17,8 @@ class TokenPair:
     refresh_token: str = field(repr=False)
     refresh_expires_in: timedelta
     session_id: UUID
+    device_token: str | None = field(default=None, repr=False)
+    """By this the client is known at its next login; only a login gives one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Log in with a username or an e-mail address and a password."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -17,6 +17,7 @@ from authsvc.passwords.hasher import PasswordHasher
 from authsvc.sessions.refresh_token import RefreshToken, new_secret
 from authsvc.sessions.session import NewSession
 from authsvc.sessions.store import SessionStore
+from authsvc.throttle.known_device import DeviceTokenSigner, KnownDevice
 from authsvc.users.store import UserStore
 from authsvc.users.user import User
 
@@ -33,12 +34,13 @@ class LogIn:
     hasher: PasswordHasher
     sessions: SessionStore
     issue_tokens: IssueTokens
+    devices: DeviceTokenSigner
     audit: AuditStore
     session_ttl: timedelta
     clock: Clock
 
     async def __call__(self, login: str, password: str, client: Client) -> TokenPair:
-        """Start a session.
+        """Start a session, on a device that is known from now on.
 
         Raises:
             InvalidCredentials: unknown, wrong or disabled; told alike, after the same work.
@@ -48,7 +50,8 @@ class LogIn:
         self.issue_tokens.require_key()
         for _ in range(_ATTEMPTS):
             user = await self.users.find_by_login(login)
-            user = await self.verify_password(user, login_key(login), password, client)
+            proof = await self.verify_password(user, login_key(login), password, client)
+            user = proof.user
             if self.hasher.needs_rehash(user.password_hash):
                 stronger = await self.hasher.hash(password)
                 await self.users.replace_password_hash(
@@ -56,7 +59,8 @@ class LogIn:
                 )
             pair = await to_the_end(self._start_session(user, client))
             if pair is not None:
-                return pair
+                device = KnownDevice(user.id, proof.device_id or uuid4(), user.session_epoch)
+                return replace(pair, device_token=self.devices.sign(device))
             # All sessions were ended since the user was read; the password may be another one by now.
         raise Overloaded
 

@@ -1,13 +1,15 @@
 """Prove that somebody knows the password of an account: the one way in which a password is ever checked."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 import structlog
 
 from authsvc.errors import Overloaded, UnknownUser, UserDisabled, WrongPassword
 from authsvc.flows.client import Client
 from authsvc.passwords.hasher import PasswordHasher
-from authsvc.throttle.rules import Rules
+from authsvc.throttle.known_device import DeviceTokenSigner
+from authsvc.throttle.rules import Rules, refunded
 from authsvc.throttle.store import ThrottleStore
 from authsvc.users.store import UserStore
 from authsvc.users.user import User
@@ -16,16 +18,25 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """Who proved to know the password; and the device that they were known by already, if there is one."""
+
+    user: User
+    device_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
 class VerifyPassword:
     """Counts the attempt first, so that no more hashes are computed than the limits allow."""
 
     throttle: ThrottleStore
     rules: Rules
+    devices: DeviceTokenSigner
     users: UserStore
     hasher: PasswordHasher
 
-    async def __call__(self, user: User | None, account: str, password: str, client: Client) -> User:
-        """Return ``user`` if the password is theirs. ``account`` is what was tried (see `login_key`).
+    async def __call__(self, user: User | None, account: str, password: str, client: Client) -> Proof:
+        """Return a proof if the password is that of ``user``; ``account`` is what was tried (`login_key`).
 
         Raises:
             TooManyAttempts: no hash was computed.
@@ -33,20 +44,30 @@ class VerifyPassword:
             UnknownUser, WrongPassword, UserDisabled: told alike, after the same work.
 
         """
-        attempts = self.rules.password_attempt(account, client.ip_address)
+        device_id = self._known_device(user, client.device_token)
+        attempts = self.rules.password_attempt(account, client.ip_address, device_id)
         await self.throttle.reserve(attempts)
+        # Who may not enter is nobody to the hasher: the right password must not take another time.
+        password_hash = user.password_hash if user and user.is_active else None
         try:
-            verified = await self.hasher.verify(user.password_hash if user else None, password)
+            verified = await self.hasher.verify(password_hash, password)
         except Overloaded:
             await self.throttle.refund(attempts)
             raise
         if user is None:
             raise UnknownUser
-        if not verified:
-            _log.info("password_refused", user_id=str(user.id), fact=WrongPassword.__name__)
-            raise WrongPassword
         if not user.is_active:
             _log.info("password_refused", user_id=str(user.id), fact=UserDisabled.__name__)
             raise UserDisabled
-        await self.throttle.refund(attempts)
-        return user
+        if not verified:
+            _log.info("password_refused", user_id=str(user.id), fact=WrongPassword.__name__)
+            raise WrongPassword
+        await self.throttle.refund(refunded(attempts))
+        return Proof(user, device_id)
+
+    def _known_device(self, user: User | None, device_token: str | None) -> UUID | None:
+        """Return the device that ``user`` logged in on before; somebody else's token counts as none."""
+        device = None if device_token is None else self.devices.verify(device_token)
+        if device is None or user is None or not device.belongs_to(user.id, user.session_epoch):
+            return None
+        return device.device_id

@@ -128,8 +128,9 @@ ADVICE: Mapping[str, Advice] = MappingProxyType(
         ),
         "too_many_attempts": Advice(
             "There were too many attempts for this account or from this address. Even the right password "
-            "is not looked at for a while.",
-            "Wait for the number of seconds in the header Retry-After before the next attempt.",
+            "is not looked at for a while. The header RateLimit names the limit.",
+            "Wait for the number of seconds in the header Retry-After before the next attempt. A client that "
+            "sends the Device-Token of its last login is not held up by what others try.",
         ),
         "overloaded": Advice(
             "More passwords wait to be checked than the service can check in time, or more clients are "

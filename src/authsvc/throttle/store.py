@@ -11,6 +11,7 @@ from authsvc.throttle.rules import Attempt
 
 _RESERVE = load_script(__package__, "reserve")
 _REFUND = load_script(__package__, "refund")
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 class ThrottleStore:
@@ -24,19 +25,25 @@ class ThrottleStore:
         """Count an attempt before it is made.
 
         Raises:
-            TooManyAttempts: one of the limits is reached; nothing was counted.
+            TooManyAttempts: a bucket is full; nothing was counted. Of several, the longest wait is told.
 
         """
-        args: list[Argument] = []
-        for attempt in attempts:
-            args += [attempt.rule.limit, attempt.rule.window // timedelta(milliseconds=1)]
-        wait = await self._redis.run(_RESERVE, self._keys_of(attempts), args)
-        if wait:
-            raise TooManyAttempts(retry_after=-(-wait // 1000))
+        match await self._redis.run(_RESERVE, self._keys_of(attempts), _arguments(attempts)):
+            case [int(number), int(wait)]:
+                raise TooManyAttempts(-(-wait // 1000), attempts[number - 1].rule.name)
 
     async def refund(self, attempts: Sequence[Attempt]) -> None:
         """Take back an attempt that was not a guess."""
-        await self._redis.run(_REFUND, self._keys_of(attempts), [])
+        await self._redis.run(_REFUND, self._keys_of(attempts), _arguments(attempts))
 
     def _keys_of(self, attempts: Sequence[Attempt]) -> list[str]:
-        return [self._keys.attempts(attempt.rule.name, attempt.subject_digest) for attempt in attempts]
+        return [self._keys.bucket(attempt.rule.name, attempt.subject_digest) for attempt in attempts]
+
+
+def _arguments(attempts: Sequence[Attempt]) -> list[Argument]:
+    args: list[Argument] = []
+    for attempt in attempts:
+        rule = attempt.rule
+        first_wait = rule.first_wait or timedelta()
+        args += [rule.limit, rule.forgiven_after // _MILLISECOND, first_wait // _MILLISECOND]
+    return args
