@@ -13,6 +13,7 @@ from tests.support.throttle_time import let_pass
 from authsvc.errors import InvalidCredentials, TooManyAttempts, WeakPassword
 from authsvc.flows.client import Caller, Client
 from authsvc.kit.outage import Outage
+from authsvc.passwords.hasher import HashingProfile, PasswordHasher
 from authsvc.settings import Settings
 from authsvc.throttle.known_device import KnownDevice
 
@@ -278,8 +279,14 @@ async def test_without_redis_no_password_is_looked_at(flows, ada, redis):
 
 # A018, A019
 async def test_a_disabled_user_is_nobody_to_the_hasher(flows, ada):
+    """Else the right password would be refused sooner, once hashes of two kinds were met."""
+    costlier = PasswordHasher(
+        HashingProfile(20480, 2), threads=1, queue_length=1, queue_timeout=30, niceness=0
+    )
+    await flows.hasher.verify(await costlier.hash(PASSWORD), PASSWORD)
+    costlier.close()
     await flows.set_user_disabled("ada", disabled=True)
-    for password in (PASSWORD, WRONG):
+    for login, password in (("ada", PASSWORD), ("ada", WRONG), ("nobody", WRONG)):
         computed = flows.hasher.computed
-        assert await outcome(flows.log_in("ada", password, at(HOME))) == "401"
-        assert flows.hasher.computed == computed + 1
+        assert await outcome(flows.log_in(login, password, at(HOME))) == "401"
+        assert flows.hasher.computed == computed + 2
