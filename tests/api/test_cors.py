@@ -112,7 +112,7 @@ class TestWithAListOfOrigins:
         told = cors(answer)
         assert told["access-control-allow-origin"] == APP
         assert method in told["access-control-allow-methods"].split(", ")
-        assert told["access-control-allow-headers"] == "Authorization, Content-Type"
+        assert told["access-control-allow-headers"] == "Authorization, Content-Type, Device-Token"
         assert "access-control-allow-credentials" not in told
         assert answer.headers["vary"] == "Origin"
         assert all(name in answer.headers for name in PROTECTION)

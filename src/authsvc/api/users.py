@@ -113,7 +113,7 @@ def router(
     )  # fmt: skip
     async def register_user(
         sent: Annotated[RegisterRequest, Depends(json_body(RegisterRequest))],
-        from_client: Annotated[Client, Depends(asking_client)],
+        from_client: Annotated[Client, Depends(client)],
     ) -> Response:
         """Register. It does not log in."""
         user = await register(sent.username, sent.password, sent.name, sent.email, from_client)
