@@ -109,6 +109,8 @@ _LINKS: dict[int | str, dict[str, Any]] = {
 }
 """What a token pair is good for (OpenAPI 3.1, section 4.8.20). A link cannot say how to authenticate."""
 
+_LOGGED_IN: dict[int | str, dict[str, Any]] = {200: _LINKS[200] | documented_answer(200)[200]}
+
 
 def router(
     log_in: LogIn,
@@ -126,7 +128,7 @@ def router(
         "/login",
         name="log_in",
         openapi_extra=documented(LoginRequest, form=True) | DOCUMENTED_REQUEST,
-        responses={200: _LINKS[200] | documented_answer(200)[200]}
+        responses=_LOGGED_IN
         | responses(
             errors.InvalidJson, errors.InvalidForm, errors.InvalidCredentials, errors.BodyTooLarge,
             errors.UnsupportedMediaType, errors.InvalidRequest, errors.TooManyAttempts,
