@@ -143,7 +143,7 @@ class _Turns:
             self._free.release()
 
     async def send_together(self, *commands: Sequence[Argument]) -> list[Any]:
-        # One by one: to follow a slot that moves, redis-py's client sends ASKING and the command by themselves,
+        # One by one: to follow a slot that moves, redis-py sends ASKING and the command by themselves,
         # and two callers at once can come between each other's.
         return [await self.send(*command) for command in commands]
 
