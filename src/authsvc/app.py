@@ -21,12 +21,11 @@ from authsvc.api.hosts import Hosts
 from authsvc.api.middleware import FrontDesk
 from authsvc.api.quotas import QuotaPolicies, quota_policies
 from authsvc.environment import load
-from authsvc.flows.check_health import reason
 from authsvc.flows.maintain import Maintain
 from authsvc.kit.clock import Clock, utc_now
 from authsvc.kit.database import Database, DatabaseLimits
 from authsvc.kit.logs import configure_logs
-from authsvc.kit.outage import Outage
+from authsvc.kit.outage import Outage, reason
 from authsvc.kit.redis import RedisClient
 from authsvc.pages import routes as pages
 from authsvc.settings import Settings
@@ -61,9 +60,8 @@ def connect(settings: Settings) -> Clients:
     """Return clients of the database and of Redis; both connect when they are first used."""
     database = Database(
         settings.database_url.get_secret_value(),
-        DatabaseLimits(
-            pool_size=settings.database_connections,
-            command_timeout=settings.database_timeout.total_seconds(),
+        DatabaseLimits.within(
+            settings.database_timeout.total_seconds(), pool_size=settings.database_connections
         ),
     )
     redis = RedisClient.connect(

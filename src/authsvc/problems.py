@@ -14,9 +14,11 @@ from starlette.routing import Match
 
 from authsvc import errors
 from authsvc.errors import AuthsvcError
-from authsvc.kit.outage import Outage
+from authsvc.kit.outage import Outage, reason
+from authsvc.kit.sparing_log import SparingLog
 
 _log = structlog.get_logger(__name__)
+_outages = SparingLog(_log)
 
 _STATUS: dict[type[AuthsvcError], HTTPStatus] = {
     errors.MalformedRequest: HTTPStatus.BAD_REQUEST,
@@ -166,8 +168,10 @@ def tell(error: AuthsvcError | Outage, scope: Any) -> Response:
     """Log what went wrong, and return the problem that the client is told."""
     path = scope["path"]
     if isinstance(error, Outage):
-        cause = type(error.__cause__).__name__
-        _log.error("outage", dependency=error.dependency, cause=cause, path=path)
+        event = "defect" if error.is_defect else "outage"
+        _outages.tell(
+            event, {"path": path}, dependency=error.dependency, kind=error.kind, cause=reason(error)
+        )
         return problem_response(errors.ServiceUnavailable(), scope)
     _log.info("refused", code=error.code, fact=error.fact, path=path)
     return problem_response(error, scope)

@@ -262,10 +262,11 @@ class Settings(BaseSettings):
         10, ge=1, le=1000, description="Connections to the database, in each process."
     )
     database_timeout: Duration = Field(
-        _seconds(5),
+        _seconds(0.8),
         ge=_seconds(0.1),
         le=_seconds(600),
-        description="The longest wait for a statement or a lock in the database.",
+        description="The longest visit to the database: for a connection, statements and the commit; "
+        "one statement, or waiting for one lock, may take three quarters of it.",
     )
 
     insecure_stores: bool = Field(

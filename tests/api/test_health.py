@@ -14,9 +14,9 @@ from structlog.testing import capture_logs
 from tests.support.clock import SettableClock
 
 from authsvc.api import health
-from authsvc.flows.check_health import CheckHealth, reason
+from authsvc.flows.check_health import CheckHealth
 from authsvc.kit.database import Database, DatabaseLimits
-from authsvc.kit.outage import Outage
+from authsvc.kit.outage import Outage, reason
 
 
 # A107

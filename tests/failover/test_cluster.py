@@ -1,6 +1,9 @@
 """A cluster of three primaries with a replica each: what must hold when nodes are lost and slots move."""
 
+import asyncio
+import contextlib
 import signal
+from time import monotonic
 from uuid import UUID
 
 import pytest
@@ -9,6 +12,8 @@ from tests.support.service import Login, Service
 from tests.support.valkeys import Cluster, Node, eventually, start_cluster
 
 from authsvc.keyspace import Keyspace
+from authsvc.kit.outage import Outage
+from authsvc.kit.redis import RedisClient
 
 # They bring a Redis of their own; the database stands aside.
 pytestmark = [pytest.mark.timeout(120), pytest.mark.parametrize("stores", ["stand-ins"], indirect=True)]
@@ -119,3 +124,112 @@ async def test_a_log_out_that_a_failover_undoes_in_redis_stays_a_log_out(service
     # Who lost an acknowledged refresh is logged out, and nobody else is.
     assert (await service.try_refresh(rotated.refresh_token)).status_code == 401
     assert await service.is_alive(stays)
+
+
+# A107
+async def test_every_node_is_asked_whether_it_may_evict(service, cluster):
+    assert (await service.client.get("/readyz")).json()["dependencies"]["redis"] == "ok"
+    for node in cluster.nodes:  # replicas too: any may have to serve next
+        await node.ask("CONFIG SET", "maxmemory-policy", "allkeys-lru")
+        await eventually(redis_is, service, "unsafe_store_policy")
+        await node.ask("CONFIG SET", "maxmemory-policy", "noeviction")
+        await eventually(redis_is, service, "ok")
+
+
+async def redis_is(service: Service, state: str) -> bool:
+    found: str = (await service.client.get("/readyz")).json()["dependencies"]["redis"]
+    return found == state
+
+
+@pytest.mark.parametrize("signal_", [signal.SIGKILL, signal.SIGSTOP])
+async def test_what_a_silent_node_serves_is_refused_at_once_and_the_rest_is_served(open_redis_of, signal_):
+    """No replica takes over here, so that the outage lasts."""
+    cluster, redis = open_redis_of
+    keys = [f"authsvc:{{{number}}}:x" for number in range(60)]
+    silent = cluster.nodes[0]
+    owned = [key for key in keys if await cluster.owner(key_slot(key.encode())) is silent]
+    others = [key for key in keys if key not in owned]
+    silent.send(signal_)
+    circuits = redis._sender._nodes
+
+    async def is_known() -> bool:
+        with contextlib.suppress(Outage):
+            await redis.execute("GET", owned[0])
+        return any(circuit.cause is not None for circuit in circuits.values())
+
+    await eventually(is_known)
+    began = monotonic()
+    for _ in range(100):
+        for key in owned:
+            with pytest.raises(Outage):
+                await redis.execute("GET", key)
+    assert monotonic() - began < 10  # and not a quarter of a second for each of two thousand
+    for key in others:
+        assert await redis.execute("GET", key) is None
+    if signal_ == signal.SIGKILL:
+        await silent.start()
+    else:
+        silent.send(signal.SIGCONT)
+
+    async def serves_again() -> bool:
+        with contextlib.suppress(Outage):
+            return await redis.execute("GET", owned[0]) is None
+        return False
+
+    await eventually(serves_again)
+    assert not circuits
+
+
+@pytest.fixture
+async def open_redis_of(stores, cluster):
+    for node in cluster.nodes:
+        await node.ask("CONFIG SET", "cluster-replica-no-failover", "yes")
+        await node.ask("CONFIG SET", "cluster-require-full-coverage", "no")
+    redis = RedisClient.connect(cluster.url, timeout=0.25, max_connections=8)
+    await redis.execute("GET", "authsvc:{1}:x")
+    yield cluster, redis
+    await redis.close()
+
+
+async def test_a_cluster_that_is_gone_is_an_outage_at_once_and_heals_by_itself(open_redis_of):
+    cluster, redis = open_redis_of
+    for node in cluster.nodes:
+        node.send(signal.SIGSTOP)
+
+    async def is_refused() -> bool:
+        with pytest.raises(Outage):
+            await redis.execute("GET", "authsvc:{1}:x")
+        return redis._sender._whole.cause is not None or any(
+            circuit.cause is not None for circuit in redis._sender._nodes.values()
+        )
+
+    await eventually(is_refused)
+    began = monotonic()
+    for _ in range(300):
+        with pytest.raises(Outage):
+            await redis.execute("GET", "authsvc:{1}:x")
+    assert monotonic() - began < 10
+    for node in cluster.nodes:
+        node.send(signal.SIGCONT)
+
+    async def serves_again() -> bool:
+        with contextlib.suppress(Outage):
+            return await redis.execute("GET", "authsvc:{1}:x") is None
+        return False
+
+    await eventually(serves_again)
+
+
+# A106
+async def test_no_more_connections_than_allowed_are_opened_to_a_node(stores, cluster):
+    redis = RedisClient.connect(cluster.url, timeout=0.25, max_connections=2)
+    key = "authsvc:{1}:x"
+    await redis.execute("GET", key)
+    node = await cluster.owner(key_slot(key.encode()))
+    answers = await asyncio.gather(*(redis.execute("GET", key) for _ in range(50)), return_exceptions=True)
+    assert all(answer is None or isinstance(answer, Outage) for answer in answers)
+    assert answers.count(None) > 2
+    listed = await node.ask("CLIENT LIST", "TYPE", "normal")
+    ours = [each for each in listed if each["cmd"] != "client|list"]
+    assert 1 <= len(ours) <= 3  # one more belongs to the nodes that were named at the start
+    await redis.close()

@@ -10,6 +10,7 @@ from tests.support.service import NEW_PASSWORD, PASSWORD
 
 from authsvc.kit.database import Database
 from authsvc.kit.redis import RedisClient
+from authsvc.settings import Settings
 
 
 @dataclass
@@ -95,6 +96,24 @@ async def test_a_call_costs_no_more_than_its_budget(service, redis, database, na
     round_trips, statements = CALLS[name]
     of_its_own = database.is_sqlite and name in RECORDED
     assert (spent.redis, spent.statements) == (round_trips, statements + of_its_own)
+
+
+HASHES = {"POST /login": 1, "POST /register": 1, "POST /user/password": 2, "DELETE /user": 1}
+
+
+# A106
+@pytest.mark.parametrize("name", CALLS)
+def test_a_call_has_an_end_whatever_its_servers_do(name):
+    """Each step has a deadline by default, so that a call needs none of its own: see decision 0021."""
+    redis, statements = CALLS[name]
+    one_reply, one_visit, one_turn = (
+        Settings.model_fields[each].default.total_seconds()
+        for each in ("redis_timeout", "database_timeout", "hashing_queue_timeout")
+    )
+    hashes = HASHES.get(name, 0)
+    longest = redis * 2 * one_reply + statements * one_visit + hashes * one_turn  # each may have to connect
+    assert longest - hashes * one_turn < 4
+    assert longest < 10 or (name == "POST /user/password" and longest < 15)
 
 
 async def test_garbage_costs_nothing(service, redis, database):

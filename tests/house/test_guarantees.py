@@ -8,7 +8,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")
-LINKS = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::([\w:]+)`", TEXT)))
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+LINKS = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::([\w:]+)`", TEXT + OPERATIONS)))
 
 
 def names_in(body: list[ast.stmt], before: str = "") -> set[str]:

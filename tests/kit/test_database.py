@@ -179,8 +179,9 @@ async def test_a_lock_that_is_not_given_is_an_outage(database):  # A106
 async def test_the_server_is_told_the_limits_too(database):  # A106
     limited = await opened(database.url, command_timeout=1.5)
     async with limited.read() as connection:
-        for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+        for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
             assert (await connection.execute(text(f"SHOW {name}"))).scalar_one() == "1500ms"
+        assert (await connection.execute(text("SHOW lock_timeout"))).scalar_one() == "1350ms"
     await limited.close()
 
 

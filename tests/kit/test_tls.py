@@ -78,7 +78,7 @@ async def test_a_redis_that_goes_away_behind_tls_is_an_outage_and_comes_back(aut
         url = f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={right.ca}"
         redis = await asyncio.to_thread(lambda: RedisClient.connect(url, timeout=5, max_connections=4))
         assert await redis.execute("PING") == b"PONG"
-        redis._shared._line._transport.abort()  # type: ignore[union-attr]
+        redis._sender._line._transport.abort()  # type: ignore[union-attr]
         with pytest.raises(Outage):
             await redis.execute("PING")
         assert await redis.execute("PING") == b"PONG"

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import func, select
 from tests.users.people import HASH, person
 
+from authsvc.users import store as users_store
 from authsvc.users.tables import ended_sessions
 
 DAY = timedelta(days=1)
@@ -68,6 +69,16 @@ async def test_tombstones_are_forgotten_once_the_session_would_be_over_anyway(st
     assert await store.forget_ended_sessions() == 1
     assert not (await store.find_standing(user_id, early)).ended
     assert (await store.find_standing(user_id, late)).ended
+
+
+async def test_any_number_of_tombstones_is_forgotten_some_at_a_time(store, clock, user_id, monkeypatch):
+    monkeypatch.setattr(users_store, "_MOST_FORGOTTEN_AT_ONCE", 3)
+    for _ in range(7):
+        await store.end_session(user_id, uuid4(), clock.now + DAY)
+    await store.end_session(user_id, uuid4(), clock.now + 2 * DAY)
+    clock.advance(DAY)
+    assert await store.forget_ended_sessions() == 7
+    assert await store.forget_ended_sessions() == 0
 
 
 async def test_disabling_ends_every_session_and_enabling_revives_none(store, clock, user_id):  # A054

@@ -1,8 +1,7 @@
 """What went wrong, as a sentence for whoever typed the command."""
 
 from authsvc.devservers import DevServersError
-from authsvc.flows.check_health import reason
-from authsvc.kit.outage import Outage
+from authsvc.kit.outage import Outage, reason
 from authsvc.settings import InvalidSettings
 from authsvc.tokens.key_cipher import SigningKeyError
 

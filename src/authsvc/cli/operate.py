@@ -91,7 +91,7 @@ async def open_flows(settings: Settings) -> AsyncIterator[tuple[Flows, Database]
 def _load() -> Settings:
     settings = load()
     settings.refuse_insecure_stores()
-    configure_logs("warning", settings.log_format)
+    configure_logs("error", settings.log_format)  # what went wrong is told in a sentence
     return settings
 
 

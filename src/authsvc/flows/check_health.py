@@ -1,7 +1,6 @@
 """Tell whether the service could do its work right now."""
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,7 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from authsvc.kit.clock import Clock
-from authsvc.kit.outage import Outage
+from authsvc.kit.outage import Outage, reason
 
 _log = structlog.get_logger(__name__)
 
@@ -94,21 +93,6 @@ class CheckHealth:
         if state != "ok":
             _log.warning("dependency_unfit", dependency=name, state=state, advice=ADVICE.get(state))
         return state
-
-
-def reason(outage: Outage) -> str:
-    """Return why, for the log: the first line of what the driver said, without its decoration.
-
-    Drivers name hosts and users there, and no passwords.
-    """
-    cause = outage.__cause__
-    if cause is None:
-        return f"needs the {outage.dependency}"
-    lines = str(getattr(cause, "orig", None) or cause).strip().splitlines()
-    said = re.sub(r"^<class '[^']*'>: ", "", lines[0]).rstrip(".") if lines else ""
-    if said:
-        return said
-    return "no answer in time" if isinstance(cause, TimeoutError) else type(cause).__name__
 
 
 def _forget(late: "asyncio.Future[str]") -> None:

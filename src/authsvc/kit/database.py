@@ -2,17 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import DateTime, Dialect, MetaData, TypeDecorator, event, make_url
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy import DateTime, Dialect, MetaData, TypeDecorator, event, text
+from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.pool import ConnectionPoolEntry
 
+from authsvc.kit.circuit import Circuit, Refused
+from authsvc.kit.database_failures import kind_of, means_absence
+from authsvc.kit.engines import DatabaseLimits, create_engine, create_engine_without_pool
 from authsvc.kit.outage import Outage
+from authsvc.kit.visit import Visit, break_off
+
+__all__ = ["Database", "DatabaseLimits", "UtcDateTime", "metadata"]
 
 metadata = MetaData(
     naming_convention={
@@ -24,6 +30,9 @@ metadata = MetaData(
     }
 )
 """The tables of all rooms register here, so that one migration history describes them."""
+
+
+_LIMITS: Final = DatabaseLimits()
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -45,118 +54,78 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class DatabaseLimits:
-    """How long and how many; times in seconds."""
-
-    pool_size: int = 10
-    pool_timeout: float = 1.0
-    connect_timeout: float = 2.0
-    command_timeout: float = 5.0
-
-
 class Database:
     """Connections to one database. Every failure but a violated constraint is an `Outage`.
 
     A connection whose command timed out or was cancelled is thrown away, never given to somebody else.
+
+    After a visit that got no connection or no answer, a new connection is asked whether the server is there.
+    If it is not, everybody is refused at once until it is (see `Circuit`).
     """
 
-    def __init__(self, url: str, limits: DatabaseLimits = DatabaseLimits()) -> None:
+    def __init__(self, url: str, limits: DatabaseLimits = _LIMITS) -> None:
         self.url = url
-        self.engine = _engine(url, limits)
+        self.engine = create_engine(url, limits)
+        self._unpooled = create_engine_without_pool(url, limits)
+        self._visit_timeout = None if self.is_sqlite else limits.visit_timeout
+        self._attempt_timeout = limits.visit_timeout or limits.connect_timeout
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._circuit = Circuit("database", self._ask_anew)
+        event.listen(self.engine.sync_engine, "connect", self._mark)
+        event.listen(self.engine.sync_engine, "checkout", self._refuse_old)
 
     @property
     def is_sqlite(self) -> bool:
         """Whether this is SQLite and not PostgreSQL."""
         return self.engine.dialect.name == "sqlite"
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
+    def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """Give a connection on which every statement stands alone: no BEGIN, no COMMIT to wait for."""
-        async with (
-            _outages(),
-            self._autocommit.connect() as connection,
-            _discard_if_interrupted(connection),
-        ):
-            yield connection
+        return self._visit(self._autocommit, in_transaction=False)
 
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
+    def write(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """Give a connection in a transaction: committed when the block ends, rolled back when it raises."""
-        async with (
-            _outages(),
-            self.engine.connect() as connection,
-            _discard_if_interrupted(connection),
-            connection.begin(),
-        ):
-            yield connection
+        return self._visit(self.engine, in_transaction=True)
 
     async def close(self) -> None:
         """Close every connection."""
+        await self._circuit.stop()
         await self.engine.dispose()
+        await self._unpooled.dispose()
 
+    @asynccontextmanager
+    async def _visit(self, engine: AsyncEngine, *, in_transaction: bool) -> AsyncIterator[AsyncConnection]:
+        try:
+            self._circuit.check()
+            async with Visit(engine, self._visit_timeout) as visit:
+                if not in_transaction:
+                    yield visit.connection
+                    return
+                async with visit.connection.begin(), visit.thrown_away_if_interrupted():
+                    yield visit.connection
+        except Refused as refused:
+            raise Outage("database", kind_of(refused.cause)) from refused.cause
+        except (IntegrityError, DataError):
+            raise  # what was asked does not fit: the store's business, or a defect
+        except (DBAPIError, PoolTimeoutError, OSError) as error:
+            if not self.is_sqlite and means_absence(error):
+                self._circuit.suspect()
+            raise Outage("database", kind_of(error)) from error
 
-def _engine(url: str, limits: DatabaseLimits) -> AsyncEngine:
-    options: dict[str, Any] = {
-        "pool_size": limits.pool_size,
-        "max_overflow": 0,
-        "pool_timeout": limits.pool_timeout,
-        "hide_parameters": True,  # an error's text may be logged; what was stored may not
-    }
-    if make_url(url).get_backend_name() == "sqlite":
-        engine = create_async_engine(url, connect_args={"timeout": limits.command_timeout}, **options)
-        event.listen(engine.sync_engine, "connect", _set_up_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin_sqlite)
-        return engine
-    milliseconds = str(int(limits.command_timeout * 1000))
-    return create_async_engine(
-        url,
-        pool_use_lifo=True,
-        connect_args={
-            "timeout": limits.connect_timeout,
-            "command_timeout": limits.command_timeout,
-            "server_settings": {
-                "application_name": "authsvc",
-                "jit": "off",  # planning costs more than these statements
-                "statement_timeout": milliseconds,
-                "lock_timeout": milliseconds,
-                "idle_in_transaction_session_timeout": milliseconds,
-            },
-        },
-        **options,
-    )
+    async def _ask_anew(self) -> None:
+        """Ask on a connection of its own whether the server answers; one that is full has answered."""
+        try:
+            async with asyncio.timeout(self._attempt_timeout), self._unpooled.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+        except (DBAPIError, OSError) as error:
+            if means_absence(error):
+                raise
 
+    def _mark(self, _: object, record: ConnectionPoolEntry) -> None:
+        record.info["times_opened"] = self._circuit.times_opened
 
-def _set_up_sqlite(connection: Any, _: object) -> None:
-    connection.isolation_level = None  # SQLAlchemy's BEGIN below is the only one
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Any) -> None:
-    """Take the write lock at once: a reader that turns writer half-way could only fail."""
-    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-@asynccontextmanager
-async def _discard_if_interrupted(connection: AsyncConnection) -> AsyncIterator[None]:
-    try:
-        yield
-    except (TimeoutError, asyncio.CancelledError):
-        await asyncio.shield(connection.invalidate())
-        raise
-
-
-@asynccontextmanager
-async def _outages() -> AsyncIterator[None]:
-    try:
-        yield
-    except (IntegrityError, DataError):
-        raise  # what was asked does not fit: the store's business, or a defect
-    except (DBAPIError, PoolTimeoutError, OSError) as error:
-        raise Outage("database") from error
+    def _refuse_old(self, connection: Any, record: ConnectionPoolEntry, _: object) -> None:
+        """Replace what was connected before the last outage: nobody would tell whether it still works."""
+        if record.info["times_opened"] != self._circuit.times_opened:
+            break_off(connection)
+            raise DisconnectionError

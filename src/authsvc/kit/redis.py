@@ -2,23 +2,19 @@
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Self
 
 from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import (
-    NoPermissionError,
-    NoScriptError,
-    RedisClusterException,
-    RedisError,
-    ResponseError,
-)
+from redis.exceptions import NoPermissionError, NoScriptError, ResponseError
 
 from authsvc.kit.lua import Script
 from authsvc.kit.outage import Outage
+from authsvc.kit.redis_cluster import ClusterConnections
+from authsvc.kit.redis_failures import FAILURES, InfoRefused, cause_of, kind_of
 from authsvc.kit.redis_url import open_client
 from authsvc.kit.shared_connection import SharedConnection
 
@@ -27,12 +23,6 @@ Argument = bytes | str | int
 
 MAX_UNDER_WAY = 10_000
 """More than a process can serve in the time that Redis is given to reply; some megabytes at most."""
-
-_FAILURES = (RedisError, RedisClusterException, OSError)
-
-
-class InfoRefused(RedisError):
-    """This user may not call INFO, so nobody can tell one server from another. The cause of an `Outage`."""
 
 
 class RedisClient:
@@ -50,8 +40,11 @@ class RedisClient:
         self, client: Redis | RedisCluster, *, timeout: float = 1.0, max_connections: int = 64
     ) -> None:
         self._client = client
-        self._shared: SharedConnection | None = None
-        self._sender: SharedConnection | _Turns = _Turns(client, timeout, max_connections)
+        self._sender: SharedConnection | ClusterConnections | _Turns
+        if isinstance(client, RedisCluster):
+            self._sender = ClusterConnections(client, timeout, max_connections)
+        else:
+            self._sender = _Turns(client, timeout, max_connections)
         self._met: set[str] = set()
 
     @classmethod
@@ -73,9 +66,7 @@ class RedisClient:
         client._met = met
         if isinstance(inner, Redis):
             make = inner.connection_pool.make_connection
-            connection = make()  # type: ignore[no-untyped-call]  # redis-py left it without types
-            client._shared = SharedConnection(connection, timeout=timeout, most_under_way=max_under_way)
-            client._sender = client._shared
+            client._sender = SharedConnection(make, timeout=timeout, most_under_way=max_under_way)
         return client
 
     @property
@@ -87,15 +78,15 @@ class RedisClient:
         """Run one command; each word of it is an argument of its own."""
         try:
             return await self._sender.send(*command)
-        except _FAILURES as error:
-            raise Outage("redis") from error
+        except FAILURES as error:
+            raise Outage("redis", kind_of(error)) from cause_of(error)
 
     async def execute_together(self, *commands: Sequence[Argument]) -> list[Any]:
         """Run commands in one round trip, in order; others' may come between them."""
         try:
             return await self._sender.send_together(*commands)
-        except _FAILURES as error:
-            raise Outage("redis") from error
+        except FAILURES as error:
+            raise Outage("redis", kind_of(error)) from cause_of(error)
 
     async def run(self, script: Script, keys: Sequence[Argument], args: Sequence[Argument]) -> Any:
         """Run ``script`` atomically; it is sent in full only where the server does not know it yet."""
@@ -104,32 +95,38 @@ class RedisClient:
                 return await self._sender.send("EVALSHA", script.sha, len(keys), *keys, *args)
             except NoScriptError:
                 return await self._sender.send("EVAL", script.source, len(keys), *keys, *args)
-        except _FAILURES as error:
-            raise Outage("redis") from error
+        except FAILURES as error:
+            raise Outage("redis", kind_of(error)) from cause_of(error)
 
     async def facts(self, section: str) -> dict[str, str]:
-        """Return what INFO says in ``section`` (of a cluster: of its default node); {} if it says nothing."""
+        """Return what INFO says in ``section``, of a cluster that of one node; {} if it says nothing."""
+        return (await self.facts_of_nodes(section))[0]
+
+    async def facts_of_nodes(self, section: str) -> list[dict[str, str]]:
+        """Return what INFO says in ``section``, for each node that can be reached; {} if it says nothing."""
         try:
-            reply = await self._sender.send("INFO", section)
+            if isinstance(self._sender, ClusterConnections):
+                replies = await self._sender.ask_each_node("INFO", section)
+            else:
+                replies = [await self._sender.send("INFO", section)]
         except ResponseError as error:
             if _is_refusal(error):
-                raise Outage("redis") from InfoRefused(str(error))
-            return {}
-        except _FAILURES as error:
-            raise Outage("redis") from error
-        return _facts(reply) if isinstance(reply, bytes) else {name: str(reply[name]) for name in reply}
+                raise Outage("redis", "configuration") from InfoRefused(str(error))
+            return [{}]
+        except FAILURES as error:
+            raise Outage("redis", kind_of(error)) from cause_of(error)
+        return [_facts(each) if isinstance(each, bytes) else _as_text(each) for each in replies]
 
     async def close(self) -> None:
         """Close every connection."""
-        if self._shared is not None:
-            await self._shared.close()
+        await self._sender.close()
         await self._client.aclose()
 
 
 class _Turns:
-    """A client of redis-py, asked for no more than it has connections."""
+    """A client of redis-py for one server, asked for no more than it has connections."""
 
-    def __init__(self, client: Redis | RedisCluster, timeout: float, max_connections: int) -> None:
+    def __init__(self, client: Redis, timeout: float, max_connections: int) -> None:
         self._client = client
         self._timeout = timeout
         self._free = asyncio.Semaphore(max_connections)
@@ -138,7 +135,7 @@ class _Turns:
         async with asyncio.timeout(self._timeout):
             await self._free.acquire()
         try:
-            return await self._client.execute_command(*command)
+            return await self._client.execute_command(*command)  # type: ignore[no-untyped-call]  # likewise untyped
         finally:
             self._free.release()
 
@@ -146,6 +143,9 @@ class _Turns:
         # One by one: to follow a slot that moves, redis-py sends ASKING and the command by themselves,
         # and two callers at once can come between each other's.
         return [await self.send(*command) for command in commands]
+
+    async def close(self) -> None:
+        """Nothing is under way."""
 
 
 async def _identify(connection: AbstractConnection) -> str:
@@ -172,3 +172,7 @@ def _is_refusal(error: ResponseError) -> bool:
 def _facts(reply: Any) -> dict[str, str]:
     lines = (line.partition(":") for line in reply.decode().splitlines())
     return {name: value for name, colon, value in lines if colon}
+
+
+def _as_text(parsed: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in parsed.items()}

@@ -5,39 +5,55 @@ since a pool would cost a checkout, a write and a wake-up for every single comma
 """
 
 import asyncio
+import math
 from collections import deque
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import hiredis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, ReadOnlyError, ResponseError
+from redis.exceptions import InvalidResponse, NoScriptError, ReadOnlyError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from authsvc.kit.circuit import Circuit
 
 Word = bytes | str | int
 Reply = asyncio.Future[Any]
 
 _INCOMPLETE: Final = object()
-_SECOND_LOOK = 0.01
-"""Seconds between missing a reply and giving up: after a stall of this process it may be there, unread."""
+_SECOND_LOOK: Final = 0.01
+"""Seconds between missing a reply and giving it up: after a stall of this process it may be there, unread."""
+_PATIENCE: Final = 10
+"""How many timeouts one attempt to connect may take: Sentinel may have to be asked at several addresses."""
+_SHORT: Final = 0.25
+_SHORT_IN_A_ROW: Final = 3
+"""A server that ends so many connections in a row, each within so many seconds, is not there to be used."""
 
 
 class SharedConnection:
     """Sends each command once, in order, and hands each reply to the one who asked.
 
-    A reply that does not come in ``timeout`` seconds, or a connection that breaks, fails all commands under
-    way: nobody knows what they did. The next command connects anew; all who come meanwhile wait for the same
-    attempt. At most ``most_under_way`` commands wait for replies, those of callers who gave up included; one
-    more is refused at once. Failures are redis-py's errors and OSError.
+    A reply that does not come in ``timeout`` seconds fails its command alone; the connection takes no more
+    commands, and is closed when those that were sent before have their replies or miss their own deadlines.
+    A connection that breaks fails all commands under way: nobody knows what they did. The next command
+    connects anew; all who come meanwhile wait for the same attempt. Once an attempt has failed, or lasts
+    longer than ``timeout``, commands are refused at once until one succeeds (see `Circuit`).
+    At most ``most_under_way`` commands wait on a connection, those of callers who gave up included; one more
+    is refused at once. Failures are redis-py's errors, OSError and `circuit.Refused`.
     """
 
-    def __init__(self, connection: AbstractConnection, *, timeout: float, most_under_way: int) -> None:
-        self._connection = connection
+    def __init__(
+        self, make_connection: Callable[[], AbstractConnection], *, timeout: float, most_under_way: int
+    ) -> None:
+        self._make_connection = make_connection
         self._timeout = timeout
         self._most_under_way = most_under_way
         self._line: _Line | None = None
+        self._lines: set[_Line] = set()
+        self._short_lived = 0
         self._connecting: asyncio.Task[_Line] | None = None
+        self._circuit = Circuit("redis", self._join)
         self._closed = False
 
     def send(self, *command: Word) -> Awaitable[Any]:
@@ -68,35 +84,64 @@ class SharedConnection:
     async def close(self) -> None:
         """Fail what is under way, and connect no more."""
         self._closed = True
+        await self._circuit.stop()
         if self._connecting is not None:
             self._connecting.cancel()
             await asyncio.wait([self._connecting])
-        if self._line is not None:
-            self._line.give_up(RedisConnectionError("closed"))
-        await self._connection.disconnect(nowait=True)
+        for line in list(self._lines):
+            line.give_up(RedisConnectionError("closed"))
 
     async def _connect(self) -> "_Line":
+        self._circuit.check()
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._join()
+        except TimeoutError as error:  # the attempt may take longer, for those who come later
+            self._circuit.open(error)
+            raise
+
+    async def _join(self) -> "_Line":
+        """Return the connection; if there is none, wait for the attempt that is under way, or begin one."""
+        if self._line is not None and not self._line.is_over:
+            return self._line
         if self._closed:
             raise RedisConnectionError("closed")
         if self._connecting is None:
             self._connecting = asyncio.ensure_future(self._open())
             self._connecting.add_done_callback(self._connected)
         attempt = self._connecting
-        async with asyncio.timeout(self._timeout):  # the attempt may take longer, for those who come later
-            await asyncio.wait([attempt])
+        await asyncio.wait([attempt])
         if attempt.cancelled():
             raise RedisConnectionError("closed")
         return attempt.result()
 
     async def _open(self) -> "_Line":
-        await self._connection.disconnect(nowait=True)
-        await self._connection.connect()  # type: ignore[no-untyped-call]  # redis-py left it without types
-        return _Line(self._connection, self._most_under_way, self._timeout)
+        connection = self._make_connection()
+        try:
+            async with asyncio.timeout(_PATIENCE * self._timeout):
+                await connection.connect()  # type: ignore[no-untyped-call]  # redis-py left it without types
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
+        return _Line(connection, self._most_under_way, self._timeout, self._ended)
 
     def _connected(self, attempt: "asyncio.Task[_Line]") -> None:
         self._connecting = None
-        if not attempt.cancelled() and attempt.exception() is None:
+        if attempt.cancelled():
+            return
+        if (error := attempt.exception()) is not None:
+            self._circuit.open(error)
+        else:
             self._line = attempt.result()
+            self._lines.add(self._line)
+            self._circuit.mend()
+
+    def _ended(self, line: "_Line", cause: BaseException | None, lasted: float) -> None:
+        self._lines.discard(line)
+        self._short_lived = self._short_lived + 1 if lasted < _SHORT else 0
+        if self._short_lived >= _SHORT_IN_A_ROW and not self._closed:
+            self._short_lived = 0
+            self._circuit.open(cause or RedisConnectionError("connections end as soon as they are made"))
 
 
 class _Together:
@@ -112,6 +157,9 @@ class _Together:
     def done(self) -> bool:
         return False
 
+    def is_given_up(self) -> bool:
+        return self._all.done()
+
     def set_result(self, reply: Any) -> None:
         self._replies.append(reply)
         if len(self._replies) == self._number and not self._all.done():
@@ -125,18 +173,31 @@ class _Together:
 class _Line(asyncio.Protocol):
     """One connection from its greeting to its end."""
 
-    def __init__(self, connection: AbstractConnection, most_under_way: int, timeout: float) -> None:
+    def __init__(
+        self,
+        connection: AbstractConnection,
+        most_under_way: int,
+        timeout: float,
+        ended: "Callable[[_Line, BaseException | None, float], None]",
+    ) -> None:
         self.is_over = False
+        """Whether it takes no more commands; those that were sent may still get their replies."""
         self._most_under_way = most_under_way
         self._timeout = timeout
+        self._ended = ended
         self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
+        self._looked_at = -math.inf
         self._reader = hiredis.Reader(replyError=_error, notEnoughData=_INCOMPLETE)
         self._waiting: deque[tuple[Reply | _Together, float]] = deque()
         self._out: list[bytes] = []
         self._watch: asyncio.TimerHandle | None = None
-        self._missed: Reply | _Together | None = None
-        assert connection._writer is not None  # noqa: S101, SLF001  (it has just been connected)
-        self._transport = connection._writer.transport  # noqa: SLF001  (redis-py has no public name for it)
+        self._cause: BaseException | None = None
+        self._is_closed = False
+        # redis-py has no public name for it, and would complain of a connection that nobody disconnects.
+        self._writer, connection._writer = connection._writer, None  # noqa: SLF001
+        assert self._writer is not None  # noqa: S101  (it has just been connected)
+        self._transport = self._writer.transport
         self._transport.set_protocol(self)
 
     def send(self, command: Sequence[Word]) -> Reply:
@@ -178,21 +239,22 @@ class _Line(asyncio.Protocol):
                     waiting.set_exception(reply)
                     if isinstance(reply, ReadOnlyError):
                         # Demoted: the name that led to it may lead to the new primary by now.
-                        self.give_up(reply)
-                        return
+                        self._retire(reply)
                 else:
                     waiting.set_result(reply)
         except (hiredis.HiredisError, IndexError) as error:
             self.give_up(error)
+        if self.is_over:
+            self._close_if_done()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.give_up(exc)
 
-    def give_up(self, cause: Exception | None) -> None:
+    def give_up(self, cause: BaseException | None) -> None:
         """Break the connection off, and fail every command whose reply has not come."""
-        if self.is_over:
+        if self._is_closed:
             return
-        self.is_over = True
+        self.is_over = self._is_closed = True
         if self._watch is not None:
             self._watch.cancel()
         self._out.clear()
@@ -200,9 +262,17 @@ class _Line(asyncio.Protocol):
         while self._waiting:
             waiting, _ = self._waiting.popleft()
             if not waiting.done():
-                error = _lost(cause)
-                error.__cause__ = cause
-                waiting.set_exception(error)
+                _fail(waiting, cause)
+        self._ended(self, self._cause or cause, self._loop.time() - self._began)
+
+    def _retire(self, cause: BaseException) -> None:
+        """Take no more commands. Those that were sent keep their deadlines."""
+        self.is_over = True
+        self._cause = self._cause or cause
+
+    def _close_if_done(self) -> None:
+        if all(_is_given_up(waiting) for waiting, _ in self._waiting):
+            self.give_up(None)
 
     def _flush(self) -> None:
         if self._out:
@@ -210,25 +280,42 @@ class _Line(asyncio.Protocol):
             self._out.clear()
 
     def _look_for_overdue(self) -> None:
-        """Look at the oldest command only: replies come in order."""
+        """Give up what was overdue at the look before; look again when the next one may be.
+
+        A reply that is given up stays counted, so that it reaches nobody else if it comes after all.
+        """
         self._watch = None
-        if not self._waiting:
-            return
-        oldest, sent_at = self._waiting[0]
-        due = sent_at + self._timeout
-        if self._loop.time() >= due:
-            if self._missed is oldest:
-                self.give_up(TimeoutError())
+        due_before, self._looked_at = self._looked_at, self._loop.time()
+        for waiting, sent_at in self._waiting:
+            due = sent_at + self._timeout
+            if due <= due_before:
+                late = TimeoutError()
+                self._retire(late)
+                if not waiting.done():
+                    _fail(waiting, late)
+            elif not (self.is_over and _is_given_up(waiting)):
+                again = max(due, self._looked_at + _SECOND_LOOK)
+                self._watch = self._loop.call_at(again, self._look_for_overdue)
                 return
-            self._missed = oldest
-            due = self._loop.time() + _SECOND_LOOK
-        self._watch = self._loop.call_at(due, self._look_for_overdue)
+        if self.is_over:
+            self.give_up(None)
 
 
-def _lost(cause: Exception | None) -> Exception:
-    if isinstance(cause, TimeoutError):
-        return RedisTimeoutError("a reply did not come in time")
-    return RedisConnectionError("the connection broke")
+def _is_given_up(waiting: Reply | _Together) -> bool:
+    return waiting.is_given_up() if isinstance(waiting, _Together) else waiting.done()
+
+
+def _fail(waiting: Reply | _Together, cause: BaseException | None) -> None:
+    error: Exception
+    match cause:
+        case TimeoutError():
+            error = RedisTimeoutError("a reply did not come in time")
+        case hiredis.HiredisError() | IndexError():
+            error = InvalidResponse("what came is no reply, or answers nothing")
+        case _:
+            error = RedisConnectionError("the connection broke")
+    error.__cause__ = cause
+    waiting.set_exception(error)
 
 
 def _error(message: str) -> ResponseError:

@@ -2,7 +2,8 @@
 
 from authsvc.kit.lua import load_script
 from authsvc.kit.outage import Outage
-from authsvc.kit.redis import InfoRefused, RedisClient
+from authsvc.kit.redis import RedisClient
+from authsvc.kit.redis_failures import InfoRefused
 
 _OLDEST = (6, 2)
 _PROBE = load_script(__package__, "probe")
@@ -11,20 +12,22 @@ _PROBE = load_script(__package__, "probe")
 async def check_server(redis: RedisClient) -> str:
     """Return "ok", or one word for why sessions are not safe there; raises `Outage` if it does not answer.
 
+    Of a cluster, each node that can be reached is looked at, replicas too: any may have to serve next.
+
     - ``no_info``: it does not say which server it is, so that a failover would go unnoticed
     - ``too_old``: before 6.2
     - ``unsafe_store_policy``: it evicts keys when memory runs short, so users would be logged out at random
     - ``no_scripts``: it does not run what the sessions need
     """
     try:
-        server, memory = await redis.facts("server"), await redis.facts("memory")
+        servers, memories = await redis.facts_of_nodes("server"), await redis.facts_of_nodes("memory")
     except Outage as outage:
         if _is_for_lack_of_info(outage):
             return "no_info"
         raise
-    if "redis_version" in server and _version(server["redis_version"]) < _OLDEST:
+    if any("redis_version" in each and _version(each["redis_version"]) < _OLDEST for each in servers):
         return "too_old"
-    if memory.get("maxmemory_policy", "noeviction") != "noeviction":
+    if any(each.get("maxmemory_policy", "noeviction") != "noeviction" for each in memories):
         return "unsafe_store_policy"
     try:
         await redis.run(_PROBE, [], [])

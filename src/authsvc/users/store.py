@@ -45,6 +45,7 @@ Asked = tuple[UUID, UUID]
 """A user and one of the user's sessions."""
 
 _MOST_AT_ONCE = 500
+_MOST_FORGOTTEN_AT_ONCE = 1000
 
 
 class UserStore:
@@ -247,10 +248,20 @@ class UserStore:
         return await self._update(event, version=users.c.version + 1, disabled_at=since, **raised)
 
     async def forget_ended_sessions(self) -> int:
-        """Forget ended sessions that would be over by now anyway; return how many."""
-        statement = delete(ended_sessions).where(ended_sessions.c.expires_at <= self._clock())
-        async with self._database.write() as connection:
-            return (await connection.execute(statement)).rowcount
+        """Forget ended sessions that would be over by now anyway; return how many.
+
+        Some at a time, each time in a transaction of its own: all at once could take longer than a visit may.
+        """
+        ended_session = ended_sessions.c.session_id
+        over = select(ended_session).where(ended_sessions.c.expires_at <= self._clock())
+        statement = delete(ended_sessions).where(ended_session.in_(over.limit(_MOST_FORGOTTEN_AT_ONCE)))
+        forgotten = 0
+        while True:
+            async with self._database.write() as connection:
+                number = (await connection.execute(statement)).rowcount
+            forgotten += number
+            if number < _MOST_FORGOTTEN_AT_ONCE:
+                return forgotten
 
     async def _find(self, condition: ColumnElement[bool]) -> User | None:
         async with self._database.read() as connection:

@@ -1,0 +1,79 @@
+"""A connection for a while: when its time is over it is broken off, so that nobody waits for it longer."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+
+class Visit:
+    """Takes a connection from the pool of ``engine`` (``connection``), and gives it back at the end.
+
+    After ``timeout`` seconds, waiting for the connection included, PostgreSQL's is broken off: whatever
+    waits for an answer fails at once, and so does a rollback, which a cancellation would have to wait for.
+    What fails so is a `TimeoutError`.
+    """
+
+    def __init__(self, engine: AsyncEngine, timeout: float | None) -> None:
+        self.connection = engine.connect()
+        self._timeout = timeout
+        self._is_late = False
+        self._end: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> Self:
+        if self._timeout is None:
+            await self.connection.start()
+            return self
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + self._timeout
+        async with asyncio.timeout_at(ends_at):
+            await self.connection.start()
+        self._end = loop.call_at(ends_at, self._expire)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if self._is_late or isinstance(error, TimeoutError | asyncio.CancelledError):
+                await asyncio.shield(self._throw_away())
+            await self.connection.close()
+        finally:
+            if self._end is not None:
+                self._end.cancel()
+        if self._is_late and isinstance(error, DBAPIError | OSError):
+            raise TimeoutError from error
+
+    @asynccontextmanager
+    async def thrown_away_if_interrupted(self) -> AsyncIterator[None]:
+        """Throw the connection away, before anything is asked of it again, where the block is interrupted."""
+        try:
+            yield
+        except (TimeoutError, asyncio.CancelledError):
+            await asyncio.shield(self._throw_away())
+            raise
+
+    async def _throw_away(self) -> None:
+        self._break_off()
+        if not (self.connection.closed or self.connection.invalidated):
+            await self.connection.invalidate()
+
+    def _expire(self) -> None:
+        self._is_late = True
+        self._break_off()
+
+    def _break_off(self) -> None:
+        inner = self.connection.sync_connection
+        if inner is not None and not (inner.closed or inner.invalidated):
+            break_off(inner.connection.dbapi_connection)
+
+
+def break_off(connection: Any) -> None:
+    """End PostgreSQL's connection without waiting for anything. SQLite is not far away: nothing to do."""
+    terminate = getattr(connection.driver_connection, "terminate", None)
+    if terminate is not None:
+        terminate()
