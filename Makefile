@@ -67,6 +67,7 @@ check: $(TEST) ## Check style, types, import rules, the lock files and what scri
 	@if grep -n '://' $(LOCKS)/*.lock; then echo 'A lock file names an address. Please run: make lock' >&2; exit 1; fi
 	$(BIN)/python scripts/build_common_passwords.py --check
 	$(BIN)/python scripts/write_openapi.py --check
+	$(BIN)/python scripts/write_requirements.py --check
 
 model: ## Check the formal model of sessions, and that its broken variants are caught (needs spin and cc)
 	@python3 scripts/model.py
