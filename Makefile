@@ -1,5 +1,6 @@
 # Needs GNU make (3.81 or newer) and a POSIX shell. Everything is installed into .venv (for the benchmark also into
-# .venv-bench, for the battery of attacks into .venv-attack) and nowhere else.
+# .venv-bench, for the battery of attacks into .venv-attack, for make audit and make sbom into .venv-audit) and nowhere
+# else.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,6 +14,9 @@ BENCH := $(PEERS)/.bench-ready
 # What others wrote to try the service with; it knows nothing of the service, and the tests nothing of it.
 OUTSIDE := .venv-attack
 ATTACK := $(OUTSIDE)/.attack-ready
+# What looks at the lock files from outside stands beside what it looks at.
+AUDIT := .venv-audit
+AUDITING := $(AUDIT)/.audit-ready
 
 # As many test processes as there are cores, but no more than eight: each may start its own servers.
 WORKERS ?= -n logical --maxprocesses 8
@@ -25,7 +29,9 @@ PLACED := $(shell test -x $(BIN)/python && test "`cat $(VENV)/.place 2>/dev/null
 ifneq ($(PLACED),yes)
 ANEW := anew
 endif
-
+ifneq ($(shell test -x $(AUDIT)/bin/python && test "`cat $(AUDIT)/.place 2>/dev/null`" = "$(CURDIR)" && echo yes),yes)
+AUDIT_ANEW := anew
+endif
 ifneq ($(shell test -x $(PEERS)/bin/python && test "`cat $(PEERS)/.place 2>/dev/null`" = "$(CURDIR)" && echo yes),yes)
 PEERS_ANEW := anew
 endif
@@ -35,7 +41,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup dev test check model races attack native bench bench-quick timing lock up down clean anew
+.PHONY: help setup dev test check model races attack native bench bench-quick timing audit sbom lock up down clean anew
 
 help: ## Show this help
 	@echo 'authsvc: a self-hosted authentication service.'
@@ -90,6 +96,12 @@ bench-quick: $(RUN) $(BENCH) ## Measure what fits in two minutes
 timing: $(TEST) ## Compare the times in which logins are refused; wants a quiet machine
 	$(BIN)/python -m tests.timing
 
+audit: $(AUDITING) ## Compare all that is pinned with known vulnerabilities, and the age of the lock files with its limit
+	@$(AUDIT)/bin/python scripts/audit.py $(ARGS)
+
+sbom: $(AUDITING) ## Write the bill of materials of what runs in production, dist/authsvc.cdx.json (CycloneDX)
+	@$(AUDIT)/bin/python scripts/sbom.py
+
 lock: ## Renew the lock files from pyproject.toml (UPGRADE=1: to the newest versions)
 	@sh scripts/lock.sh
 
@@ -100,8 +112,8 @@ up: ## Start the production-like stack with Docker Compose, in the background
 down: ## Stop that stack; its data stays in its volumes
 	@sh scripts/compose.sh down
 
-clean: ## Remove .venv, .venv-bench, .venv-attack, caches and build results; the data in .authsvc stays
-	rm -rf $(VENV) $(PEERS) $(OUTSIDE) bench/results bench/.cache dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+clean: ## Remove .venv, .venv-bench, .venv-attack, .venv-audit, caches and build results; the data in .authsvc stays
+	rm -rf $(VENV) $(PEERS) $(OUTSIDE) $(AUDIT) bench/results bench/.cache dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . \( -name .git -o -name .authsvc \) -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # A stamp is written last: an install that stopped half-way is done again.
@@ -125,4 +137,8 @@ $(BENCH): $(LOCKS)/bench.lock scripts/setup.sh $(PEERS_ANEW) | $(RUN)
 
 $(ATTACK): $(LOCKS)/attack.lock scripts/setup.sh $(OUTSIDE_ANEW) | $(RUN)
 	@sh scripts/setup.sh $(OUTSIDE) $(LOCKS)/attack.lock alone
+	@touch $@
+
+$(AUDITING): $(LOCKS)/audit.lock scripts/setup.sh $(AUDIT_ANEW)
+	@sh scripts/setup.sh $(AUDIT) $(LOCKS)/audit.lock alone
 	@touch $@

@@ -22,11 +22,15 @@ lock serve --constraints "$all" pyproject.toml
 lock build --constraints "$all" requirements/build.in
 lock attack --constraints "$all" --group pyproject.toml:attack
 lock native --constraints "$all" requirements/native.in
+lock audit --constraints "$all" --group pyproject.toml:audit
 
 # The benchmark's cannot always have the same versions, but it starts from them: uv keeps what is in the file
 # where it fits.
 if [ -n "${UPGRADE:-}" ] || [ ! -f requirements/bench.lock ]; then
     cp "$all" requirements/bench.lock
+fi
+if [ -n "${UPGRADE:-}" ]; then
+    date -u +%F >requirements/renewed # make audit tells when that is too long ago
 fi
 UPGRADE=
 lock bench --group pyproject.toml:bench

@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-LOCKS = ("build", "serve", "dev", "test", "bench", "attack", "native")
+LOCKS = ("build", "serve", "dev", "test", "bench", "attack", "native", "audit")
 SHIPPED_DOT_NAMES = {".ci", ".dockerignore", ".env.example", ".gitignore"}
 
 # Parts of FastAPI, pydantic and redis[hiredis], imported by their own names.
@@ -79,6 +79,7 @@ def asked_for(lock: str) -> list[Requirement]:
         "bench": project["dependency-groups"]["bench"],
         "attack": project["dependency-groups"]["attack"],
         "native": listed("native.in"),
+        "audit": project["dependency-groups"]["audit"],
     }
     return [Requirement(line) for line in asked[lock]]
 
@@ -318,6 +319,8 @@ def test_make_without_a_target_tells_every_target() -> None:
         "bench",
         "bench-quick",
         "timing",
+        "audit",
+        "sbom",
         "lock",
         "up",
         "down",
