@@ -238,7 +238,7 @@ def test_a_list_is_parted_by_commas(text, names):
         ("access_token_ttl", "30500ms"),
     ],
 )
-def test_a_value_out_of_bounds_is_refused_by_name(name, value):
+def test_a_value_out_of_bounds_is_refused_by_name(name, value):  # A001, A009, A021, A080
     assert refusal(**{name: value}).startswith(f"AUTHSVC_{name.upper()} ")
 
 

@@ -67,6 +67,7 @@ async def test_a_path_with_something_after_it_is_another_path(client, path):
         code_of(answer)
 
 
+# A087, A099
 @pytest.mark.parametrize(
     "path", ["/zq9canary", "/User", "/LOGIN", "/.env", "/redoc", "/metrics", "/docs/oauth2-redirect"]
 )

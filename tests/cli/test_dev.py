@@ -31,6 +31,10 @@ def log_in(url: str) -> dict[str, str]:
     return dict(answer.json())
 
 
+def refresh(url: str, tokens: dict[str, str]) -> httpx.Response:
+    return httpx.post(f"{url}/refresh_jwt", json={"refresh_token": tokens["refresh_token"]})
+
+
 def is_known(url: str, tokens: dict[str, str]) -> bool:
     bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
     return httpx.get(f"{url}/user", headers=bearer).status_code == 200
@@ -53,10 +57,13 @@ def test_a_signal_stops_everything_in_order_and_nothing_is_forgotten(env, tmp_pa
         assert "Traceback" not in dev.said
 
 
+# A051, A062
 def test_what_was_acknowledged_outlives_a_kill_of_everything(env, tmp_path):
     with running("dev", tmp_path, env) as dev:
         assert httpx.post(f"{dev.url}/register", json=ADA).status_code == 201
-        kept, ended = log_in(dev.url), log_in(dev.url)
+        kept, ended, used = log_in(dev.url), log_in(dev.url), log_in(dev.url)
+        successor = refresh(dev.url, used).json()
+        assert refresh(dev.url, successor).status_code == 200
         bearer = {"Authorization": f"Bearer {ended['access_token']}"}
         assert httpx.post(f"{dev.url}/logout", headers=bearer).status_code == 204
         for pid in [*server_pids(tmp_path), dev.process.pid]:
@@ -65,8 +72,10 @@ def test_what_was_acknowledged_outlives_a_kill_of_everything(env, tmp_path):
     with running("dev", tmp_path, env) as dev:
         assert is_known(dev.url, kept)
         assert not is_known(dev.url, ended)
-        again = httpx.post(f"{dev.url}/refresh_jwt", json={"refresh_token": kept["refresh_token"]})
-        assert again.status_code == 200
+        assert refresh(dev.url, kept).status_code == 200
+        assert is_known(dev.url, used)
+        assert refresh(dev.url, used).status_code == 401, "it was used, and is no better after a restart"
+        assert not is_known(dev.url, used)
 
 
 def test_it_says_where_everything_is_and_a_second_one_is_refused(env, tmp_path):

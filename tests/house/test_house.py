@@ -79,6 +79,17 @@ def test_randomness_is_that_of_the_system(path):  # A049
     assert not re.search(r"\buuid[17]\(", path.read_text(encoding="utf-8"))
 
 
+# A095
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_no_decision_hangs_on_a_url_made_from_the_host_header(path):
+    """Starlette's ``request.url`` is put together from what the client calls the service."""
+    if name_of(path).split("/")[0] not in {"api", "pages", "app.py", "problems.py"}:
+        return
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    read = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert not read & {"url", "base_url", "url_for", "url_path_for"}
+
+
 def test_sql_and_redis_are_spoken_in_stores_alone():
     """Outside the stores and the kit, only the tables and the health probes know them."""
     for path in FILES:

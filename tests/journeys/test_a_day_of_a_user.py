@@ -67,6 +67,34 @@ async def test_every_login_is_a_session_of_its_own(service):
     assert await service.is_alive(first)
 
 
+# A050
+async def test_what_comes_along_with_a_login_changes_nothing_about_it(service):
+    theirs = await service.sign_up("mallory")
+    await service.register("ada")
+    for planted in (
+        theirs.bearer,
+        {"Cookie": f"session={theirs.session_id}; sid={theirs.session_id}; token={theirs.access_token}"},
+        {"X-Session-Id": str(theirs.session_id)},
+    ):
+        mine = tokens_of(
+            await service.client.post(
+                f"/login?session_id={theirs.session_id}",
+                json={"username": "ada", "password": PASSWORD},
+                headers=planted,
+            )
+        )
+        assert mine.session_id != theirs.session_id
+        assert (await service.user(mine)).json()["username"] == "ada"
+    assert (await service.user(theirs)).json()["username"] == "mallory"
+
+
+# A007
+async def test_a_password_does_not_grow_old(service, clock):
+    await service.register()
+    clock.advance(timedelta(days=3650))
+    assert (await service.try_login()).status_code == 200
+
+
 # A059
 async def test_a_hundred_parallel_refreshes_are_answered_with_one_successor(service):
     login = await service.sign_up()

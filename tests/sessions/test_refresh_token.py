@@ -97,3 +97,14 @@ def test_secrets_are_16_bytes_and_distinct():
     secrets = {new_secret() for _ in range(10_000)}
     assert len(secrets) == 10_000
     assert {len(secret) for secret in secrets} == {16}
+
+
+# A049
+def test_no_bit_of_a_secret_leans_to_one_side():
+    number, sums = 10_000, [0] * 128
+    for _ in range(number):
+        secret = int.from_bytes(new_secret())
+        for bit in range(128):
+            sums[bit] += secret >> bit & 1
+    deviation = (number / 4) ** 0.5
+    assert all(abs(each - number / 2) < 7 * deviation for each in sums), "once in 10^9 runs by chance"

@@ -83,7 +83,7 @@ async def test_a_token_holds_these_claims_and_nothing_else(issuer: AccessTokenIs
     assert json.loads(base64.urlsafe_b64decode(header + "==")).keys() == {"alg", "kid", "typ"}
 
 
-async def test_no_two_tokens_share_an_id(issuer: AccessTokenIssuer):
+async def test_no_two_tokens_share_an_id(issuer: AccessTokenIssuer):  # A049
     tokens = [issuer.issue(USER, SESSION, START, ("pwd",)) for _ in range(200)]
     assert len({issuer.verify(token).token_id for token in tokens}) == 200
 
