@@ -153,7 +153,7 @@ def documented(settings: Settings) -> dict[str, dict[str, frozenset[int]]]:
     document = create_app(settings.model_copy(update={"docs_enabled": True})).openapi()
     return {
         path: {
-            method.upper(): frozenset(map(int, operation["responses"]))
+            method.upper(): frozenset(int(status) for status in operation["responses"] if status != "default")
             for method, operation in methods.items()
         }
         for path, methods in document["paths"].items()

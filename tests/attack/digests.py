@@ -37,9 +37,10 @@ async def look(database: Database, redis: RedisClient) -> State:
         name = raw.decode()
         found = _OF_A_USER.fullmatch(name)
         if found:
-            value = await redis.execute("DUMP", raw) or b""
+            value = await redis.execute("DUMP", raw)
             deadline = await redis.execute("PEXPIRETIME", raw)
-            keys[name] = found["kind"], f"{hashlib.sha256(value).hexdigest()} {deadline}"
+            if value is not None:  # it has not expired meanwhile
+                keys[name] = found["kind"], f"{hashlib.sha256(value).hexdigest()} {deadline}"
     return State(rows, keys)
 
 

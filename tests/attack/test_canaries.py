@@ -3,10 +3,9 @@
 import base64
 import json
 import secrets
-from collections.abc import AsyncIterator
 
 import pytest
-from tests.attack.attacked import Attacked, attacked
+from tests.attack.attacked import Attacked
 from tests.attack.battery import Battery, Tally
 from tests.attack.case import Ask
 from tests.attack.catalogue import GROUPS
@@ -19,14 +18,12 @@ pytestmark = pytest.mark.timeout(300)
 MANY = ("limits", "forms", "passwords", "sessions of others")
 
 
-@pytest.fixture(scope="module")
-async def run(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Attacked]:
-    """A service with a busy day behind it: good requests, wrong ones and hostile ones."""
-    async with attacked(tmp_path_factory.mktemp("canaries"), workers=1) as service:
-        await live(service)
-        await Battery(service, "direct", service.places, Tally()).fire({name: GROUPS[name] for name in MANY})
-        hide_what_tokens_are_made_of(service)
-        yield service
+@pytest.fixture(scope="module", autouse=True)
+async def _a_busy_day(run: Attacked) -> None:
+    """Good requests, wrong ones and hostile ones."""
+    await live(run)
+    await Battery(run, "direct", run.places, Tally()).fire({name: GROUPS[name] for name in MANY})
+    hide_what_tokens_are_made_of(run)
 
 
 async def live(run: Attacked) -> None:

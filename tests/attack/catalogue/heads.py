@@ -35,7 +35,7 @@ _HOSTS = (  # A035, A094
         _raw(f"Host: {host}", f"Host: {host}".encode(), statuses=_WRONG_HOST,
              mended=_401 if host.startswith(f"{HOST}:") else frozenset())
         for host in (
-            "evil.example", "a?b", "a/b", "a#b", "a b", f"x@{HOST}", f"{HOST}@evil.example", f"{HOST}:99999",
+            "evil.example", "a?b", "a/b", "a#b", "a b", f"x@{HOST}", f"{HOST}@evil.example",
             f"{HOST}:80:80", f"{HOST}:x", f"{HOST}.evil.example", f"evil-{HOST}", "[::1", "[::1]x", "a,b",
             f"{HOST}, evil.example", "%65vil.example", "..", "-", "http://" + HOST, "\\evil", "0x7f000001",
         )

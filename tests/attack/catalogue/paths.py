@@ -128,7 +128,7 @@ _VERSIONS = (
     _line("a version with many digits", b"GET /user HTTP/1.11111111111", any_of(400, 505)),
     _line("a version of another protocol", b"GET /user RTSP/1.0", any_of(400, 505)),
     _line("a version in small letters", b"GET /user http/1.1", any_of(400, 505)),
-    _line("two spaces before the version", b"GET /user  HTTP/1.1", _REFUSED, mended=any_of(401)),
+    _line("two spaces before the version", b"GET /user  HTTP/1.1", any_of(400, 401)),  # RFC 9112, section 3
     _line("a word after the version", b"GET /user HTTP/1.1 x"),
     _line("a tab for the space", b"GET\t/user\tHTTP/1.1", mended=any_of(401)),
     Case("the preface of HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", any_of(400, 405, 505),
