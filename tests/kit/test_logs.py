@@ -122,3 +122,11 @@ def test_the_log_goes_to_standard_output():
     [handler] = logging.getLogger().handlers
     assert isinstance(handler, logging.StreamHandler)
     assert handler.stream is sys.stdout
+
+
+def test_a_path_is_cut_before_a_token_in_it_is_whole(capsys):  # A101
+    configure_logs("info", "json")
+    structlog.get_logger().info("refused", path="/sessions/rt1_" + "zq9canary" * 12)
+    [line] = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["path"].startswith("/sessions/rt1_")
+    assert len(json.loads(line)["path"]) < 60

@@ -8,6 +8,8 @@ from typing import Any, Literal
 import structlog
 from structlog.typing import EventDict, Processor
 
+_LONGEST_PATH = 56  # of ours, /sessions/ and an id; a token has more than a hundred characters
+
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The request that is being served: on every line that is logged meanwhile."""
 
@@ -19,6 +21,7 @@ def configure_logs(level: str, form: Literal["json", "console"]) -> None:
     """
     shared: list[Processor] = [
         _add_request_id,
+        _shorten_path,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
@@ -55,4 +58,12 @@ def configure_logs(level: str, form: Literal["json", "console"]) -> None:
 def _add_request_id(_: Any, __: str, event: EventDict) -> EventDict:
     if (serving := request_id.get()) is not None:
         event["request_id"] = serving
+    return event
+
+
+def _shorten_path(_: Any, __: str, event: EventDict) -> EventDict:
+    """Whoever puts a token into a path by mistake must not find it in the log in usable form."""
+    path = event.get("path")
+    if isinstance(path, str) and len(path) > _LONGEST_PATH:
+        event["path"] = f"{path[:_LONGEST_PATH]}…"
     return event
