@@ -3,7 +3,8 @@
 import asyncio
 import json
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 _KEEP = 3.0  # seconds: the service closes an idle connection after five
@@ -13,6 +14,7 @@ _KEEP = 3.0  # seconds: the service closes an idle connection after five
 class Answer:
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -34,7 +36,11 @@ class Instance:
         """Send a request; return the answer."""
         reader, writer = await self._connection()
         writer.write(_request(method, path, body, bearer))
-        answer = await _read(reader)
+        try:
+            answer = await _read(reader)
+        except BaseException:
+            writer.transport.abort()
+            raise
         self._idle.append((time.monotonic(), reader, writer))
         return answer
 
@@ -80,7 +86,7 @@ async def _read(reader: asyncio.StreamReader) -> Answer:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
     body = await reader.readexactly(int(headers.get("content-length", "0")))
-    return Answer(int(head[0].split(" ", 2)[1]), body)
+    return Answer(int(head[0].split(" ", 2)[1]), body, headers)
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:
