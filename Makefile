@@ -41,7 +41,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup dev test check model races attack native bench bench-quick timing audit sbom lock up down clean anew
+.PHONY: help setup dev test check model races faults attack native bench bench-quick timing audit sbom lock up down clean anew
 
 help: ## Show this help
 	@echo 'authsvc: a self-hosted authentication service.'
@@ -54,7 +54,7 @@ help: ## Show this help
 	@echo '  AUTHSVC_PORT=8001  the port that make dev listens on (8000 by default)'
 	@echo '  PYTHON=python3.13  the Python that .venv is made with (3.11 or newer)'
 	@echo '  NO_UV=1            install with pip even where uv is there'
-	@echo '  ARGS="-k login"    more options for pytest, or for the benchmark'
+	@echo '  ARGS="-k login"    more options for pytest, the faults or the benchmark'
 
 setup: $(TEST) ## Install all that running, testing and checking need, into .venv
 	@echo 'Ready. Next: make dev, or make test.'
@@ -80,6 +80,9 @@ model: ## Check the formal model of sessions, and that its broken variants are c
 
 races: $(TEST) ## Race the real thing on two processes, 10 000 rounds, and check the history
 	$(BIN)/python -m tests.races
+
+faults: $(TEST) ## Break all that the service depends on, one thing after the other, under load (ten minutes; Linux)
+	$(BIN)/python -m tests.faults $(ARGS)
 
 attack: $(TEST) $(ATTACK) ## Send 900 hostile requests, directly and through nginx and HAProxy where they are installed
 	$(BIN)/python -m tests.attack --outsiders $(OUTSIDE)/bin/python $(ARGS)

@@ -7,16 +7,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.faults import postgres_faults, process_faults, redis_faults
 from tests.faults.campaign import Campaign, Result
+from tests.faults.catalogue import FAULTS
 from tests.faults.fault import Fault
 from tests.faults.report import document, line, summary
 from tests.faults.stack import run_stack
 
 from authsvc.devservers import sigterm_leaves
 from authsvc.kit.logs import configure_logs
-
-FAULTS: tuple[type[Fault], ...] = (*redis_faults.FAULTS, *postgres_faults.FAULTS, *process_faults.FAULTS)
 
 
 async def main(chosen: list[type[Fault]], seed: int, log: Path | None) -> list[Result]:

@@ -19,6 +19,17 @@ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERR
 """
 _TABLES = ("users", "ended_sessions", "signing_keys")
 
+FULL_DISK = (
+    _FULL,
+    *(
+        f"CREATE TRIGGER faults_full BEFORE INSERT OR UPDATE OR DELETE ON {table} EXECUTE FUNCTION faults_full()"
+        for table in _TABLES
+    ),
+)
+"""Statements after which every write fails as with a full disk."""
+
+NO_FULL_DISK = "DROP FUNCTION faults_full CASCADE"
+
 
 class _OfPostgres(Fault):
     of = "postgres"
@@ -210,15 +221,10 @@ class PostgresFull(_OfPostgres):
     sentence = "Every write fails as with a full disk (SQLSTATE 53100, raised by a trigger on each table)."
 
     async def inject(self, stack: Stack) -> None:
-        triggers = (
-            f"CREATE TRIGGER faults_full BEFORE INSERT OR UPDATE OR DELETE ON {table} "
-            "EXECUTE FUNCTION faults_full()"
-            for table in _TABLES
-        )
-        await stack.sql(_FULL, *triggers)
+        await stack.sql(*FULL_DISK)
 
     async def heal(self, stack: Stack) -> None:
-        await stack.sql("DROP FUNCTION faults_full CASCADE")
+        await stack.sql(NO_FULL_DISK)
 
 
 class PostgresBackendsTerminated(Repeated, _OfPostgres):

@@ -185,7 +185,7 @@ class RedisLoading(_OfRedis):
         self._server: asyncio.Server | None = None
 
     async def inject(self, stack: Stack) -> None:
-        self._server = await asyncio.start_server(_answer_loading, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(answer_loading, "127.0.0.1", 0)
         stack.redis_proxy.upstream = self._server.sockets[0].getsockname()[:2]
         stack.redis_proxy.reset()
 
@@ -196,7 +196,7 @@ class RedisLoading(_OfRedis):
         stack.redis_proxy.reset()
 
 
-async def _answer_loading(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def answer_loading(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Read commands as arrays of bulk strings; understand none."""
     with contextlib.suppress(OSError, EOFError):
         while head := await reader.readuntil(b"\r\n"):

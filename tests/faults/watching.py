@@ -31,6 +31,11 @@ class Seen:
     status: int
     code: str = ""
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether something was amiss; a queue for hashes that is full is not."""
+        return self.status == SILENT or (self.status == 503 and self.code != "overloaded")
+
 
 @dataclass
 class Log:

@@ -314,6 +314,7 @@ def test_make_without_a_target_tells_every_target() -> None:
         "check",
         "model",
         "races",
+        "faults",
         "attack",
         "native",
         "bench",

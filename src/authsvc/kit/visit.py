@@ -38,6 +38,7 @@ class Visit:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        was_lost = self._is_lost()
         try:
             if self._is_late or isinstance(error, TimeoutError | asyncio.CancelledError):
                 await asyncio.shield(self._throw_away())
@@ -45,8 +46,10 @@ class Visit:
         finally:
             if self._end is not None:
                 self._end.cancel()
-        if self._is_late and isinstance(error, DBAPIError | OSError):
+        if self._is_late and isinstance(error, DBAPIError | OSError | AttributeError):
             raise TimeoutError from error
+        if was_lost and isinstance(error, AttributeError):
+            raise ConnectionResetError from error  # asyncpg goes on with what it no longer has
 
     @asynccontextmanager
     async def thrown_away_if_interrupted(self) -> AsyncIterator[None]:
@@ -65,6 +68,13 @@ class Visit:
     def _expire(self) -> None:
         self._is_late = True
         self._break_off()
+
+    def _is_lost(self) -> bool:
+        inner = self.connection.sync_connection
+        if inner is None or inner.closed or inner.invalidated:
+            return True
+        is_closed = getattr(inner.connection.driver_connection, "is_closed", None)
+        return is_closed is not None and bool(is_closed())
 
     def _break_off(self) -> None:
         inner = self.connection.sync_connection
