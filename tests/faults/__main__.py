@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -32,13 +33,15 @@ async def main(chosen: list[type[Fault]], seed: int, log: Path | None) -> list[R
                 await campaign.close()
         finally:
             if log is not None:
-                log.write_bytes((folder / "service.log").read_bytes())
+                await asyncio.to_thread(shutil.copy, folder / "service.log", log)
     return results
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="only this fault; may be repeated")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help="only this fault; may be repeated"
+    )
     parser.add_argument("--list", action="store_true", help="list the faults")
     parser.add_argument("--seed", type=int, default=1, help="of what users choose to do")
     parser.add_argument("--json", type=Path, help="write the results there too")

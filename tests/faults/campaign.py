@@ -80,11 +80,15 @@ class Result:
 class Campaign:
     """Twenty users, who stay the same through all faults."""
 
-    def __init__(self, stack: Stack, *, seed: int = 1, users: int = USERS, timing: Timing | None = None) -> None:
+    def __init__(
+        self, stack: Stack, *, seed: int = 1, users: int = USERS, timing: Timing | None = None
+    ) -> None:
         self._stack = stack
         self._timing = timing or Timing()
         self._log = Log()
-        self._redis = RedisClient.connect(f"redis://127.0.0.1:{stack.valkey.port}/0", timeout=5, max_connections=4)
+        self._redis = RedisClient.connect(
+            f"redis://127.0.0.1:{stack.valkey.port}/0", timeout=5, max_connections=4
+        )
         self._instance = WatchedInstance(stack.port, self._log)
         service = SimpleNamespace(instances=(self._instance, self._instance), redis=self._redis)
         self._residents = [Resident(service, self._log, seed * 1000 + number) for number in range(users)]
@@ -100,6 +104,7 @@ class Campaign:
         began = time.monotonic()
         result = Result(fault.name, fault.sentence)
         if fault.needs_world != self._stack.special:
+            await self._instance.close()  # its connections are those of the processes that stop now
             await self._stack.stop_service()
             await self._stack.start_service(special=fault.needs_world)
         history = self._begin(fault)
@@ -117,13 +122,12 @@ class Campaign:
             await asyncio.sleep(self._timing.quiet)
             result.quiet_refusals = sum(each.has_failed for each in self._log.seen)
             injected = time.monotonic()
+            self._let_sessions_vanish(fault)
             await fault.inject(self._stack)
             await asyncio.sleep(max(0.0, injected + self._timing.fault - time.monotonic()))
             await fault.heal(self._stack)
             healed = time.monotonic()
-            if fault.sessions_may_vanish:
-                for each in self._residents:
-                    each.let_sessions_vanish()
+            self._let_sessions_vanish(fault)
             await self._await_calm(healed)
             stop.set()
         result.recovery = _recovery(self._log.seen, healed)
@@ -138,13 +142,20 @@ class Campaign:
         return result
 
     def _begin(self, fault: Fault) -> History:
-        self._log = self._instance.log = Log(silence_is_allowed=fault.silence_is_allowed)
+        self._log = self._instance.log = Log(
+            silence_is_allowed=fault.silence_is_allowed, lateness_is_allowed=fault.lateness_is_allowed
+        )
         history = History()
         for each in self._residents:
             each.begin(history, self._log)
             each.clock_lies = fault.clock_lies
             each.sessions_may_vanish = False
         return history
+
+    def _let_sessions_vanish(self, fault: Fault) -> None:
+        if fault.sessions_may_vanish:
+            for each in self._residents:
+                each.let_sessions_vanish()
 
     async def _await_calm(self, healed: float) -> None:
         """Return when nothing has failed for a while, or it takes too long."""
@@ -168,7 +179,9 @@ class Campaign:
             result.checks += 1
             if stored.get(each.name) not in each.names:
                 result.lost_writes += 1
-                self._log.accuse(f"PATCH /user: {each.names} was acknowledged, {stored.get(each.name)!r} is there")
+                self._log.accuse(
+                    f"PATCH /user: {each.names} was acknowledged, {stored.get(each.name)!r} is there"
+                )
             each.names = [stored.get(each.name)]
 
     async def _judge(self, history: History, result: Result) -> None:
@@ -183,10 +196,15 @@ class Campaign:
     async def _resources(self) -> Resources:
         clients = await self._stack.redis("CLIENT", "LIST")
         listed = clients if isinstance(clients, list) else str(clients).splitlines()
-        rows = await self._stack.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'authsvc'")
+        rows = await self._stack.sql(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'authsvc'"
+        )
         pids = self._stack.workers
         return Resources(
-            len(listed), rows[0][0], {pid: descriptors(pid) for pid in pids}, {pid: memory(pid) for pid in pids}
+            len(listed),
+            rows[0][0],
+            {pid: descriptors(pid) for pid in pids},
+            {pid: memory(pid) for pid in pids},
         )
 
     async def _compare(self, before: Resources, fault: Fault, result: Result) -> None:
@@ -220,7 +238,9 @@ class Campaign:
         result.slowest_503 = max((seconds for hashes, seconds in refusals if not hashes), default=0.0)
         result.slowest_503_hashing = max((seconds for hashes, seconds in refusals if hashes), default=0.0)
         if result.recovery > LONGEST_RECOVERY:
-            self._log.accuse(f"afterwards: requests still failed {result.recovery:.1f} s after the cause was gone")
+            self._log.accuse(
+                f"afterwards: requests still failed {result.recovery:.1f} s after the cause was gone"
+            )
         result.late_503 = self._log.late
         result.violations = self._log.violations
 
@@ -228,8 +248,8 @@ class Campaign:
 def thinned(history: History) -> History:
     """Leave out operations of unknown fate that can explain nothing which the others do not.
 
-    A refresh token has at most two effects, whenever it arrives: it rotates, or it ends the session as reused.
-    To end a session has one. Whatever may happen late may stand for those that were sent after it.
+    A refresh token has at most two effects, whenever it arrives: it rotates, or, reused, it ends
+    the session. To end a session has one. What may happen late may stand for all that were sent after it.
     """
     kept = History(acts=history.acts, rows=history.rows)
     for operations in history.operations.values():

@@ -19,6 +19,8 @@ class Fault:
     """What fails: redis, postgres, both, process or world."""
     silence_is_allowed: ClassVar[bool] = False
     """Whether connections of clients may close without an answer: only where processes end."""
+    lateness_is_allowed: ClassVar[bool] = False
+    """Whether a 503 may come late: only where the process that owes it stands still."""
     sessions_may_vanish: ClassVar[bool] = False
     clock_lies: ClassVar[bool] = False
     needs_world: ClassVar[bool] = False

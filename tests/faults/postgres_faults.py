@@ -22,7 +22,8 @@ _TABLES = ("users", "ended_sessions", "signing_keys")
 FULL_DISK = (
     _FULL,
     *(
-        f"CREATE TRIGGER faults_full BEFORE INSERT OR UPDATE OR DELETE ON {table} EXECUTE FUNCTION faults_full()"
+        f"CREATE TRIGGER faults_full BEFORE INSERT OR UPDATE OR DELETE ON {table} "
+        "EXECUTE FUNCTION faults_full()"
         for table in _TABLES
     ),
 )
@@ -256,6 +257,6 @@ class PostgresStatementsCancelled(Repeated, _OfPostgres):
 
 FAULTS: tuple[type[Fault], ...] = (
     PostgresKilled, PostgresPaused, PostgresBlackHole, PostgresLate, PostgresVeryLate, PostgresUnanswered,
-    PostgresRefused, PostgresCommitLost, PostgresConnectionsExhausted, PostgresTableLocked, PostgresRowsLocked,
-    PostgresReadOnly, PostgresFull, PostgresBackendsTerminated, PostgresStatementsCancelled,
+    PostgresRefused, PostgresCommitLost, PostgresConnectionsExhausted, PostgresTableLocked,
+    PostgresRowsLocked, PostgresReadOnly, PostgresFull, PostgresBackendsTerminated, PostgresStatementsCancelled,
 )  # fmt: skip

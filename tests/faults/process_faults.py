@@ -59,6 +59,7 @@ class WorkerPaused(Fault):
     name = "worker-paused"
     sentence = "A worker stands still for the time (SIGSTOP): what it holds waits, and is answered late."
     of = "process"
+    lateness_is_allowed = True
 
     def __init__(self) -> None:
         self._pid = 0
@@ -121,7 +122,9 @@ class ClientsHangUp(Repeated):
 
 class DescriptorsExhausted(Fault):
     name = "descriptors-exhausted"
-    sentence = "No worker may open one more file or socket (RLIMIT_NOFILE), and connections to the stores break."
+    sentence = (
+        "No worker may open one more file or socket (RLIMIT_NOFILE), and connections to the stores break."
+    )
     of = "process"
 
     def __init__(self) -> None:

@@ -16,8 +16,10 @@ def line(result: Result, number: int, of: int) -> str:
     """Return a line of progress, and what was found below it."""
     state = "holds" if result.holds else "BROKEN"
     head = (
-        f"{number:>3}/{of} {result.name:<32}{state:<7} {result.requests:>5} requests, {result.refused:>4} × 503 "
-        f"(slowest {result.slowest_503:.2f} s, hashing {result.slowest_503_hashing:.2f} s), {result.silent} silent, recovery {result.recovery:.2f} s, "
+        f"{number:>3}/{of} {result.name:<32}{state:<7} {result.requests:>5} requests, "
+        f"{result.refused:>4} × 503 (slowest {result.slowest_503:.2f} s, "
+        f"hashing {result.slowest_503_hashing:.2f} s), "
+        f"{result.silent} silent, recovery {result.recovery:.2f} s, "
         f"{result.checks} checks, lost {result.lost_writes}; {result.seconds:.1f} s"
     )
     found = [*result.violations, *result.late_503]
@@ -36,7 +38,8 @@ def document(results: Sequence[Result]) -> str:
     """Return docs/faults.md."""
     head = Path(__file__).with_name("faults.md").read_text()
     rows = [
-        f"| `{each.name}` | {each.sentence} | {_worst(each)} | {_seconds(each.slowest_503)} | {_seconds(each.slowest_503_hashing)} "
+        f"| `{each.name}` | {each.sentence} | {_worst(each)} | {_seconds(each.slowest_503)} "
+        f"| {_seconds(each.slowest_503_hashing)} "
         f"| {each.recovery:.2f} s | {len(each.violations) + len(each.late_503)} | {each.lost_writes} |"
         for each in results
     ]

@@ -117,7 +117,8 @@ class Stack:
         if self.admin is None:
             self.admin = Redis(
                 port=self.valkey.port, socket_timeout=5, retry=Retry(NoBackoff(), 0),
-                maint_notifications_config=MaintNotificationsConfig(enabled=False), single_connection_client=True,
+                maint_notifications_config=MaintNotificationsConfig(enabled=False),
+                single_connection_client=True,
                 client_name="faults",
             )  # fmt: skip
         send: Any = self.admin.execute_command
@@ -164,7 +165,8 @@ class Stack:
         log = await asyncio.to_thread((self.folder / "service.log").open, "ab")
         with log:
             self.service = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", *module, env={**kept, **variables}, stdout=log, stderr=log, cwd=self.folder
+                sys.executable, "-m", *module, env={**kept, **variables}, stdout=log, stderr=log,
+                cwd=self.folder,
             )  # fmt: skip
         await self.wait_until_ready()
 

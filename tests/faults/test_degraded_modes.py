@@ -47,7 +47,9 @@ async def degradable(places, settings, database, redis) -> AsyncIterator[Degrada
         redis_proxy, redis_url = await stack.enter_async_context(proxied(places.redis))
         used = settings.model_copy(
             update={
-                "database_url": SecretStr(f"{database_url}?ssl=disable"),  # else asyncpg looks for certificates
+                "database_url": SecretStr(
+                    f"{database_url}?ssl=disable"
+                ),  # else asyncpg looks for certificates
                 "redis_url": SecretStr(redis_url),
             }
         )

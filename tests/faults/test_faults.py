@@ -15,7 +15,13 @@ from tests.races.history import History, Kind, now
 from tests.races.lane import Held
 
 SHORT = Timing(quiet=0.3, fault=1.5, after=0.5)
-CHOSEN = ("redis-killed", "redis-lost-replies", "postgres-commit-lost", "postgres-terminated", "worker-killed")
+CHOSEN = (
+    "redis-killed",
+    "redis-lost-replies",
+    "postgres-commit-lost",
+    "postgres-terminated",
+    "worker-killed",
+)
 PROBLEM = {"content-type": "application/problem+json", "retry-after": "1"}
 
 
@@ -134,7 +140,9 @@ def test_recovery_lasts_until_nothing_fails_any_more():
 def test_what_is_left_open_is_found():
     before = Resources(3, 4, {1: 50}, {1: 100 << 20})
     assert _grown(before, Resources(3, WORKERS * POOL, {1: 60}, {1: 110 << 20})) == []
-    assert _grown(before, Resources(3, 4, {2: 500}, {2: 900 << 20})) == []  # another worker has taken its place
+    assert (
+        _grown(before, Resources(3, 4, {2: 500}, {2: 900 << 20})) == []
+    )  # another worker has taken its place
     for worse in (
         Resources(9, 4, {1: 50}, {1: 100 << 20}),
         Resources(3, WORKERS * POOL + 9, {1: 50}, {1: 100 << 20}),

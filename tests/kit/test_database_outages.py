@@ -11,6 +11,7 @@ from tests.support.waiting import eventually
 
 from authsvc.kit.database import Database, DatabaseLimits
 from authsvc.kit.outage import Outage
+from authsvc.kit.visit import break_off
 
 pytestmark = pytest.mark.parametrize("stores", ["real"], indirect=True, scope="session")
 
@@ -209,3 +210,28 @@ async def test_what_was_connected_before_an_outage_is_not_used_after_it(tested, 
     await eventually(lambda: tested._circuit.cause is None)
     assert before.isdisjoint(await backends())
     assert tested.engine.pool.checkedout() == 0
+
+
+async def test_a_connection_that_is_lost_while_the_driver_prepares_a_statement_is_an_outage(tested):
+    with pytest.raises(Outage):  # noqa: PT012  (the visit is what raises)
+        async with tested.read() as connection:
+            break_off(connection.sync_connection.connection.dbapi_connection)
+            raise AttributeError("bind_execute")  # as asyncpg's own code does
+    await eventually(lambda: works(tested))
+
+
+async def test_an_attribute_that_is_missing_for_another_reason_is_a_defect(tested):
+    with pytest.raises(AttributeError):
+        async with tested.read():
+            raise AttributeError("a defect of ours")
+
+
+async def test_a_transport_that_uvloop_calls_closed_is_an_outage(tested):
+    with pytest.raises(Outage):
+        async with tested.read():
+            raise RuntimeError(
+                "unable to perform operation on <TCPTransport closed=True>; the handler is closed"
+            )
+    with pytest.raises(RuntimeError):
+        async with tested.read():
+            raise RuntimeError("a defect of ours")

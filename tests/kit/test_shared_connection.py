@@ -9,6 +9,7 @@ from time import monotonic
 
 import pytest
 from fakeredis import FakeAsyncRedis, FakeServer
+from redis.asyncio import Connection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from tests.support.waiting import eventually
 
@@ -455,3 +456,17 @@ async def test_a_client_of_redis_py_is_asked_for_no_more_than_it_has_connections
     over.set()
     assert await first == b"PONG"
     await narrow.close()
+
+
+class ClosedAtOnce(Connection):
+    """Ends as uvloop tells it where the peer hangs up amid the greeting."""
+
+    async def connect(self) -> None:
+        raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+
+
+async def test_a_connection_that_closes_while_it_is_made_is_an_outage(stores):
+    shared = SharedConnection(ClosedAtOnce, timeout=0.25, most_under_way=10)
+    with pytest.raises(RedisConnectionError):
+        await shared.send("PING")
+    await shared.close()

@@ -38,6 +38,14 @@ class Outage(Exception):
         return self.kind in {"schema", "defect"}
 
 
+def is_closed_transport(error: BaseException | None) -> bool:
+    """Whether this is how uvloop tells that the peer hung up a moment ago, and nobody heard of it yet.
+
+    It is a RuntimeError without a kind of its own, and drivers pass it on as it is.
+    """
+    return isinstance(error, RuntimeError) and "the handler is closed" in str(error)
+
+
 def reason(outage: Outage) -> str:
     """Return why, for the log."""
     cause = outage.__cause__

@@ -12,6 +12,7 @@ from redis.exceptions import RedisClusterException
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from authsvc.kit.circuit import Circuit
+from authsvc.kit.outage import is_closed_transport
 
 _PATIENCE: Final = 3
 """How many timeouts one command may take: to learn who serves it, to connect, to be answered."""
@@ -79,6 +80,8 @@ class ClusterConnections:
         if not work.done():
             self._whole.suspect()
             raise TimeoutError
+        if not work.cancelled() and is_closed_transport(work.exception()):
+            raise RedisConnectionError("the connection broke") from work.exception()
         return work.result()
 
     def _done(self, work: "asyncio.Future[Any]") -> None:

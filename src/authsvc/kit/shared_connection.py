@@ -17,6 +17,7 @@ from redis.exceptions import InvalidResponse, NoScriptError, ReadOnlyError, Resp
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from authsvc.kit.circuit import Circuit
+from authsvc.kit.outage import is_closed_transport
 
 Word = bytes | str | int
 Reply = asyncio.Future[Any]
@@ -120,8 +121,10 @@ class SharedConnection:
         try:
             async with asyncio.timeout(_PATIENCE * self._timeout):
                 await connection.connect()  # type: ignore[no-untyped-call]  # redis-py left it without types
-        except BaseException:
+        except BaseException as error:
             await connection.disconnect(nowait=True)
+            if is_closed_transport(error):
+                raise RedisConnectionError("the connection broke while it was made") from error
             raise
         return _Line(connection, self._most_under_way, self._timeout, self._ended)
 
@@ -276,7 +279,12 @@ class _Line(asyncio.Protocol):
 
     def _flush(self) -> None:
         if self._out:
-            self._transport.write(b"".join(self._out))
+            try:
+                self._transport.write(b"".join(self._out))
+            except RuntimeError as error:
+                if not is_closed_transport(error):
+                    raise
+                self.give_up(error)
             self._out.clear()
 
     def _look_for_overdue(self) -> None:

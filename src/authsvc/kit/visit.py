@@ -9,6 +9,8 @@ from typing import Any, Self
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from authsvc.kit.outage import is_closed_transport
+
 
 class Visit:
     """Takes a connection from the pool of ``engine`` (``connection``), and gives it back at the end.
@@ -48,7 +50,7 @@ class Visit:
                 self._end.cancel()
         if self._is_late and isinstance(error, DBAPIError | OSError | AttributeError):
             raise TimeoutError from error
-        if was_lost and isinstance(error, AttributeError):
+        if is_closed_transport(error) or (was_lost and isinstance(error, AttributeError)):
             raise ConnectionResetError from error  # asyncpg goes on with what it no longer has
 
     @asynccontextmanager
