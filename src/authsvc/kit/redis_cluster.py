@@ -53,7 +53,8 @@ class ClusterConnections:
 
     async def ask_each_node(self, *command: bytes | str | int) -> list[Any]:
         """Return what the nodes that can be reached say, replicas too; raise if there is none."""
-        await self._in_time(self._client.initialize())  # so that the nodes are known
+        await self._in_time(self._client.initialize())
+        await self._in_time(self._learn_who_serves())  # nodes may have joined since
         ask = self._client.execute_command
         asked = [self._in_time(ask(*command, target_nodes=node)) for node in self._client.get_nodes()]
         replies = await asyncio.gather(*asked, return_exceptions=True)
