@@ -258,5 +258,6 @@ class PostgresStatementsCancelled(Repeated, _OfPostgres):
 FAULTS: tuple[type[Fault], ...] = (
     PostgresKilled, PostgresPaused, PostgresBlackHole, PostgresLate, PostgresVeryLate, PostgresUnanswered,
     PostgresRefused, PostgresCommitLost, PostgresConnectionsExhausted, PostgresTableLocked,
-    PostgresRowsLocked, PostgresReadOnly, PostgresFull, PostgresBackendsTerminated, PostgresStatementsCancelled,
+    PostgresRowsLocked, PostgresReadOnly, PostgresFull, PostgresBackendsTerminated,
+    PostgresStatementsCancelled,
 )  # fmt: skip
