@@ -6,7 +6,7 @@ calls are sent thousands at a time; users are copies of one that the user store 
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
-from itertools import chain, islice, repeat
+from itertools import chain, cycle, islice, repeat
 from typing import Any, cast
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
@@ -28,11 +28,19 @@ from authsvc.users.tables import users
 from authsvc.users.user import NewUser, User, public_record
 
 AT_ONCE = 2_000
-# Of usual length: a browser's name has about 110 characters.
 _ADDRESS = "2001:db8:7c1e:45a0:91d3:6bff:fe02:1d3a"
-_BROWSER = (
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/142.0.0.0 Safari/537.36"
+_WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
+_SAFARI = "AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.1"
+# In turns: five browsers (80 to 135 characters), an app (69), two clients of APIs (about 20).
+USER_AGENTS = (
+    f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {_WEBKIT} Chrome/142.0.0.0 Safari/537.36",
+    f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {_WEBKIT} Chrome/151.0.0.0 Safari/537.36 Edg/151.0.0.0",
+    f"Mozilla/5.0 (Linux; Android 10; K) {_WEBKIT} Chrome/142.0.0.0 Mobile Safari/537.36",
+    f"Mozilla/5.0 (iPhone; CPU iPhone OS 26_1 like Mac OS X) {_SAFARI} Mobile/15E148 Safari/604.1",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0",
+    "Example/3.2.1 (org.example.app; build:512; iOS 26.1.0) Alamofire/5.10",
+    "PostmanRuntime/7.49.1",
+    "python-httpx/0.28.1",
 )
 Call = tuple[Script, Sequence[Any], Sequence[Any]]
 _FIELDS = tuple(User.__dataclass_fields__)
@@ -61,6 +69,7 @@ class Bulk:
     """Writes to the stores of ``settings``, past the service."""
 
     def __init__(self, settings: Settings, database: Database, store: UserStore) -> None:
+        self.user_agents: Sequence[str] = USER_AGENTS
         self._database = database
         self._store = store
         self._redis = urlsplit(settings.redis_url.get_secret_value()).path
@@ -84,13 +93,19 @@ class Bulk:
         started: list[RefreshToken] = []
 
         def calls() -> Iterator[Call]:
-            for user_id in owners:
+            for user_id, user_agent in zip(owners, cycle(self.user_agents), strict=False):
                 token = RefreshToken(user_id, uuid4(), new_secret())
                 started.append(token)
                 yield self._notes.of(
                     self._sessions.start(
                         NewSession(
-                            token.session_id, user_id, token.secret_digest, 0, ("pwd",), _ADDRESS, _BROWSER
+                            token.session_id,
+                            user_id,
+                            token.secret_digest,
+                            0,
+                            ("pwd",),
+                            _ADDRESS,
+                            user_agent,
                         )
                     )
                 )

@@ -188,7 +188,7 @@ async def compare_crowds(plan: Plan, sessions: int) -> list[Finding]:
         reached(
             targets.MEMORY,
             [weight],
-            note=f"{_PER_USER} a user, index and record included; User-Agent of 111 B",
+            note=f"{_PER_USER} a user, index and record included; User-Agents of 19 to 135 B",
         ),
         ratio(targets.MILLION_USER, found["many users"], found["few users"], note=note),
         ratio(targets.MILLION_REFRESH, found["many refreshes"], found["few refreshes"], note=spread),

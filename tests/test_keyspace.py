@@ -2,7 +2,7 @@ from uuid import UUID
 
 import pytest
 
-from authsvc.keyspace import Keyspace
+from authsvc.keyspace import Keyspace, id_text, parse_id
 
 USER = UUID("00112233-4455-6677-8899-aabbccddeeff")
 SESSION = UUID("ffeeddcc-bbaa-9988-7766-554433221100")
@@ -11,12 +11,13 @@ KEYS = Keyspace("authsvc")
 
 def test_the_names_are_pinned():
     """Instances of two versions share one Redis while an update rolls out."""
-    user = "authsvc:{00112233445566778899aabbccddeeff}"
-    assert KEYS.session(USER, SESSION) == f"{user}:session:ffeeddccbbaa99887766554433221100"
-    assert KEYS.session(USER, SESSION) == KEYS.session_prefix(USER) + SESSION.hex
-    assert KEYS.sessions(USER) == f"{user}:sessions"
-    assert KEYS.epoch(USER) == f"{user}:epoch"
-    assert KEYS.record(USER) == f"{user}:record"
+    user = "authsvc:{ABEiM0RVZneImaq7zN3u_w}"
+    assert KEYS.session(USER, SESSION) == f"{user}:_-7dzLuqmYh3ZlVEMyIRAA"
+    assert KEYS.session(USER, SESSION) == KEYS.session_prefix(USER) + id_text(SESSION)
+    assert KEYS.looked_up(USER, SESSION) == (KEYS.session(USER, SESSION), KEYS.record(USER))
+    assert KEYS.sessions(USER) == f"{user}:s"
+    assert KEYS.epoch(USER) == f"{user}:e"
+    assert KEYS.record(USER) == f"{user}:r"
     assert KEYS.bucket("account", "0" * 32) == f"authsvc:{{throttle}}:account:{'0' * 32}"
 
 
@@ -39,4 +40,10 @@ def test_the_pattern_knows_every_name_and_no_other(prefix):
 
 def test_all_keys_of_one_user_are_on_one_node_of_a_cluster():
     names = [KEYS.session(USER, SESSION), KEYS.sessions(USER), KEYS.epoch(USER), KEYS.record(USER)]
-    assert {name.split("{")[1].split("}")[0] for name in names} == {USER.hex}
+    assert {name.split("{")[1].split("}")[0] for name in names} == {id_text(USER)}
+
+
+@pytest.mark.parametrize("id_", [USER, SESSION, UUID(int=0), UUID(int=2**128 - 1)])
+def test_an_id_is_read_as_it_was_written(id_):
+    assert parse_id(id_text(id_).encode()) == id_
+    assert KEYS.pattern.fullmatch(KEYS.session(id_, id_))

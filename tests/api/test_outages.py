@@ -6,6 +6,7 @@ A client answers 401 by throwing its tokens away, so an outage is 503, never 401
 import asyncio
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -14,6 +15,7 @@ from tests.support.faults import without_database, without_redis
 from tests.support.service import Login, code_of
 
 from authsvc.app import create_app
+from authsvc.keyspace import Keyspace
 
 
 async def ask(
@@ -109,8 +111,8 @@ async def test_a_log_out_that_redis_missed_is_durable_all_the_same(service, redi
 async def test_a_log_out_that_was_confirmed_survives_a_redis_that_forgot_it(service, redis):
     """A failover may bring back a session that was deleted."""
     login = await service.sign_up()
-    user_id = (await service.user(login)).json()["id"].replace("-", "")
-    key = f"authsvc:{{{user_id}}}:session:{login.session_id.hex}"
+    user_id = UUID((await service.user(login)).json()["id"])
+    key = Keyspace().session(user_id, login.session_id)
     backup = await redis.execute("DUMP", key)
     assert (await service.log_out(login)).status_code == 204
     await redis.execute("RESTORE", key, 60_000, backup)

@@ -1,16 +1,15 @@
 """What PostgreSQL and Valkey hold, row by row and key by key, so that a change can be named."""
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import text
+from tests.support.stores import kind_of
 
 from authsvc.kit.database import Database
 from authsvc.kit.redis import RedisClient
 
-_OF_A_USER = re.compile(r"[a-z0-9_-]+:\{[0-9a-f]{32}\}:(?P<kind>[a-z_]+)(:.*)?")
 _HOUSEKEEPING = frozenset({"alembic_version"})
 
 
@@ -35,18 +34,18 @@ async def look(database: Database, redis: RedisClient) -> State:
     keys = {}
     for raw in await redis.execute("KEYS", "*"):
         name = raw.decode()
-        found = _OF_A_USER.fullmatch(name)
-        if found:
+        kind = kind_of(name)
+        if kind:
             value = await redis.execute("DUMP", raw)
             deadline = await redis.execute("PEXPIRETIME", raw)
             if value is not None:  # it has not expired meanwhile
-                keys[name] = found["kind"], f"{hashlib.sha256(value).hexdigest()} {deadline}"
+                keys[name] = kind, f"{hashlib.sha256(value).hexdigest()} {deadline}"
     return State(rows, keys)
 
 
 async def forget_attempts(redis: RedisClient) -> None:
     """Let every case begin with all its attempts."""
-    names = [raw for raw in await redis.execute("KEYS", "*") if not _OF_A_USER.fullmatch(raw.decode())]
+    names = [raw for raw in await redis.execute("KEYS", "*") if not kind_of(raw.decode())]
     if names:
         await redis.execute("DEL", *names)
 
@@ -66,7 +65,10 @@ def changes(before: State, after: State) -> Iterator[tuple[str, str]]:
         if kind == "record":
             old, new = _value_of(old or new), _value_of(new or old)
         if old != new:
-            yield kind, f"{name} was {'added' if old is None else 'removed' if new is None else 'changed'}"
+            yield (
+                kind,
+                f"{kind} {name} was {'added' if old is None else 'removed' if new is None else 'changed'}",
+            )
 
 
 def _value_of(key: tuple[str, str] | None) -> tuple[str, str] | None:

@@ -14,6 +14,7 @@ from sqlalchemy import make_url, text
 from authsvc.devservers.programs import Programs
 from authsvc.kit.database import Database
 from authsvc.kit.redis import RedisClient
+from authsvc.sessions.packing import unpack
 
 _READS = {
     b"string": ("GET",), b"hash": ("HGETALL",), b"zset": ("ZRANGE", "0", "-1", "WITHSCORES"),
@@ -51,13 +52,23 @@ async def postgres_dump(url: str, database: Database) -> bytes | None:
 
 
 async def redis_values(redis: RedisClient) -> bytes:
-    """Return every key with its whole value, and what DUMP says of it."""
+    """Return every key with its whole value, packed and unpacked, and what DUMP says of it."""
     found: list[bytes] = []
     for name in await redis.execute("KEYS", "*"):
         command, *more = _READS[await redis.execute("TYPE", name)]
         value = await redis.execute(command, name, *more)
-        found += [name, *_flat(value), await redis.execute("DUMP", name) or b""]
+        found += [name, *_flat(value), *_unpacked(value), await redis.execute("DUMP", name) or b""]
     return b"\n".join(found)
+
+
+def _unpacked(value: object) -> Iterator[bytes]:
+    """Yield what is packed: a record behind its version; a User-Agent, in the fields u, 1, 2, …"""
+    packed = value.partition(b" ")[2] if isinstance(value, bytes) else b""
+    if isinstance(value, dict):
+        packed = b"".join(
+            value.get(field, b"") for field in (b"u", *(b"%d" % piece for piece in range(1, 9)))
+        )
+    yield unpack(packed) or b""
 
 
 async def redis_file(redis: RedisClient) -> bytes:

@@ -52,7 +52,7 @@ class TestTheBatteryNotices:
         assert "users: a row was added or changed" in found
         body = b'{"username": "attacker", "password": "<<attacker.password>>"}'
         found = await self.found(run, Case("x", Ask("POST", "/login", body), any_of(200)))
-        assert ":session:" in found
+        assert "session authsvc:" in found
 
     async def test_a_further_answer(self, run):
         once = b"GET /livez HTTP/1.1\r\nHost: auth.example.com\r\n\r\n"

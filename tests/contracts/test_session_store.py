@@ -1,6 +1,7 @@
 """What the session store promises, on a stand-in and on the real server alike."""
 
 import asyncio
+import hashlib
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -39,9 +40,11 @@ async def start_and_see(store: SessionStore, user_id: UUID, epoch: int = 0) -> t
     return token, started
 
 
-def new_session(token: RefreshToken, epoch: int = 0) -> NewSession:
+def new_session(
+    token: RefreshToken, epoch: int = 0, *, ip_address: str = "203.0.113.7", user_agent: str = "curl/8 é"
+) -> NewSession:
     return NewSession(
-        token.session_id, token.user_id, token.secret_digest, epoch, ("pwd",), "203.0.113.7", "curl/8 é"
+        token.session_id, token.user_id, token.secret_digest, epoch, ("pwd",), ip_address, user_agent
     )
 
 
@@ -63,6 +66,22 @@ async def test_a_started_session_lives_and_is_listed(store):
     assert (listed.id, listed.ip_address, listed.user_agent) == (token.session_id, "203.0.113.7", "curl/8 é")
     assert listed.created_at == listed.last_seen_at == started.created_at
     assert listed.expires_at == started.expires_at
+
+
+_WITHOUT_PATTERN = "".join(hashlib.sha256(bytes([i])).hexdigest() for i in range(8))
+
+
+@pytest.mark.parametrize(
+    "user_agent", ["", "é" * 256, *(_WITHOUT_PATTERN[:n] for n in (1, 63, 64, 129, 512))]
+)
+async def test_no_value_is_too_long_for_the_compact_form_and_none_loses_a_letter(store, redis, user_agent):
+    token = RefreshToken(uuid4(), uuid4(), new_secret())
+    address = "2001:db8:7c1e:45a0:91d3:6bff:fe02:1d3a"
+    await store.start(new_session(token, ip_address=address, user_agent=user_agent))
+    stored = await redis.execute("HGETALL", Keyspace().session(token.user_id, token.session_id))
+    assert max(map(len, stored.values())) <= 64
+    [listed] = await store.list(token.user_id)
+    assert (listed.ip_address, listed.user_agent) == (address, user_agent)
 
 
 async def test_a_session_of_somebody_else_is_not_found(store):
@@ -299,6 +318,17 @@ async def test_an_older_record_never_replaces_a_newer_one(store):
     assert (await store.look_up(token.user_id, token.session_id)).record == b"new"
     await store.keep_record(token.user_id, 3, b"newest")
     assert (await store.look_up(token.user_id, token.session_id)).record == b"newest"
+
+
+async def test_a_record_of_a_form_that_is_not_known_here_is_none(store, redis):
+    """Another version wrote it; the database has it too."""
+    token = await start(store, uuid4())
+    await redis.execute("SET", Keyspace().record(token.user_id), b"7 ?new", "PX", 1000)
+    look_up = await store.look_up(token.user_id, token.session_id)
+    assert look_up.alive
+    assert look_up.record is None
+    await store.keep_record(token.user_id, 8, b"{}")
+    assert (await store.look_up(token.user_id, token.session_id)).record == b"{}"
 
 
 async def test_nothing_that_could_be_presented_is_stored(store, redis):

@@ -8,6 +8,8 @@ import pytest
 from tests.support.service import code_of
 from tests.support.valkeys import eventually, start_sentinels
 
+from authsvc.keyspace import id_text
+
 # They bring a Redis of their own; the database stands aside.
 pytestmark = [pytest.mark.timeout(120), pytest.mark.parametrize("stores", ["stand-ins"], indirect=True)]
 
@@ -71,7 +73,7 @@ async def test_a_log_out_that_a_failover_undoes_in_redis_stays_a_log_out(service
     await replica.ask("REPLICAOF", "NO", "ONE")
     await eventually(sentinels.has_moved_from, primary)
     await eventually(service.shows_user, stays)
-    key = (await replica.ask("KEYS", f"*session:{ends.session_id.hex}")) or []
+    key = (await replica.ask("KEYS", f"*:{id_text(ends.session_id)}")) or []
     assert key, "the failover was meant to bring the ended session back"
     assert (await service.user(ends)).status_code == 401
     assert (await service.try_refresh(ends.refresh_token)).status_code == 401

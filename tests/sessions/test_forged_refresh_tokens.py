@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.service import Login, Service, code_of
+from tests.support.stores import kind_of
 
 from authsvc.errors import ForgedRefreshToken
-from authsvc.keyspace import Keyspace
 from authsvc.kit.redis import RedisClient
 from authsvc.sessions.refresh_token import RefreshTokenSigner
 
@@ -20,7 +20,9 @@ SIGNER = RefreshTokenSigner(b"one secret of the service, long enough")
 async def digest(redis: RedisClient) -> dict[bytes, str]:
     """What Redis holds of sessions, with the deadlines."""
     found = {}
-    for name in await redis.execute("KEYS", f"{Keyspace().prefix}:*session*"):
+    for name in await redis.execute("KEYS", "*"):
+        if kind_of(name.decode()) not in {"session", "sessions"}:
+            continue
         kind = await redis.execute("TYPE", name)
         value = await redis.execute("HGETALL" if kind == b"hash" else "ZRANGE", name, *_ALL.get(kind, ()))
         deadline = await redis.execute("PEXPIRETIME", name)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from tests.support.clock import SettableClock
 
-from authsvc.keyspace import Keyspace
+from authsvc.keyspace import Keyspace, parse_id
 from authsvc.kit.lua import Script
 from authsvc.kit.redis import RedisClient
 
@@ -95,7 +95,7 @@ class RedisTime:
         epochs = {}
         for user_id in self.users:
             ids = await self.index(user_id)
-            found = await self.sessions([(user_id, UUID(hex=id_.decode())) for id_ in ids])
+            found = await self.sessions([(user_id, parse_id(id_)) for id_ in ids])
             sessions[user_id] = {id_: fields for id_, fields in zip(ids, found, strict=True) if fields}
             key = self._keys.epoch(user_id)
             if (epoch := await self._redis.execute("GET", key)) is not None:
@@ -108,7 +108,7 @@ class RedisTime:
         for user_id in self.users:
             await self._forget(user_id)
             for id_, fields in copy.sessions.get(user_id, {}).items():
-                name = self._keys.session(user_id, UUID(hex=id_.decode()))
+                name = self._keys.session(user_id, parse_id(id_))
                 flat: list[Any] = [part for pair in fields.items() for part in pair]
                 await self._redis.execute("HSET", name, *flat)
                 await self._redis.execute("PEXPIREAT", name, _FAR)
@@ -121,7 +121,7 @@ class RedisTime:
 
     async def _forget(self, user_id: UUID) -> None:
         for id_ in await self.index(user_id):
-            await self._redis.execute("DEL", self._keys.session(user_id, UUID(hex=id_.decode())))
+            await self._redis.execute("DEL", self._keys.session(user_id, parse_id(id_)))
         for name in (self._keys.sessions(user_id), self._keys.epoch(user_id), self._keys.record(user_id)):
             await self._redis.execute("DEL", name)
 

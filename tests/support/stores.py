@@ -1,6 +1,7 @@
 """What the suites run on: stand-ins (SQLite, fakeredis) and the real servers (PostgreSQL, Valkey)."""
 
 import asyncio
+import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ from uuid import UUID
 from fakeredis import FakeAsyncRedis, FakeServer
 from sqlalchemy import text
 
-from authsvc.keyspace import Keyspace
+from authsvc.keyspace import Keyspace, id_text
 from authsvc.kit.database import Database, DatabaseLimits, metadata
 from authsvc.kit.redis import RedisClient
 from authsvc.migrations import migrate
@@ -74,6 +75,15 @@ async def assert_keys_fit(redis: RedisClient, keys: Keyspace) -> None:
         assert await redis.execute("PTTL", name) != -1, f"{name!r} has no TTL"
 
 
+_KINDS = {"s": "sessions", "e": "epoch", "r": "record"}
+
+
+def kind_of(key: str) -> str | None:
+    """Return which key of a user this is, as `Keyspace` calls it; None if it is of no user."""
+    found = re.fullmatch(r"[^{]+:\{[\w-]{22}\}:([\w-]{22}|[ser])", key)
+    return _KINDS.get(found[1], "session") if found else None
+
+
 async def age_session(
     redis: RedisClient, user_id: UUID, session_id: UUID, by: timedelta, keys: Keyspace | None = None
 ) -> None:
@@ -85,5 +95,5 @@ async def age_session(
         await redis.execute("HINCRBY", name, field, -milliseconds)
     idle = int(await redis.execute("HGET", name, "i"))
     absolute = int(await redis.execute("HGET", name, "x"))
-    await redis.execute("ZADD", keys.sessions(user_id), absolute, session_id.hex)
+    await redis.execute("ZADD", keys.sessions(user_id), absolute, id_text(session_id))
     await redis.execute("PEXPIREAT", name, min(idle, absolute))

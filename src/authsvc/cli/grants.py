@@ -15,7 +15,7 @@ TABLES: Mapping[str, str] = {
 """What the service does with each table. It creates, alters and empties none: migrations are the owner's."""
 
 CONNECTING = ("auth", "hello", "select", "ping", "info", "client|setinfo")
-SENT = ("eval", "evalsha", "hget")
+SENT = ("eval", "evalsha", "get", "hget")
 IN_SCRIPTS = (
     "decr", "del", "exists", "get", "hget", "hincrby", "hmget", "hset", "incr", "pexpire", "pexpireat",
     "pttl", "set", "time", "zadd", "zcard", "zrange", "zrem", "zremrangebyscore",

@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from authsvc.keyspace import EPOCH_TTL, RECORD_TTL, Keyspace
+from authsvc.keyspace import EPOCH_TTL, RECORD_TTL, Keyspace, id_text, parse_id
 from authsvc.kit.lua import load_script
 from authsvc.kit.redis import RedisClient
+from authsvc.sessions.packing import pack, pack_address, unpack, unpack_address
 from authsvc.sessions.refresh_token import RefreshToken
 from authsvc.sessions.session import Lifetimes, LookUp, NewSession, Refusal, Rotation, Session, Started
 
@@ -37,15 +38,15 @@ class SessionStore:
             ],
             [
                 self._keys.session_prefix(new.user_id),
-                new.id.hex,
+                id_text(new.id),
                 new.secret_digest,
                 new.epoch,
                 _milliseconds(self._lifetimes.idle_ttl),
                 _milliseconds(self._lifetimes.absolute_ttl),
                 self._lifetimes.max_per_user,
                 " ".join(new.amr),
-                new.ip_address,
-                new.user_agent,
+                pack_address(new.ip_address),
+                pack(new.user_agent.encode()),
             ],
         )
         match reply:
@@ -54,7 +55,7 @@ class SessionStore:
                     created_at=_datetime(now),
                     expires_at=_datetime(deadline),
                     expires_in=timedelta(milliseconds=deadline - now),
-                    displaced=tuple(UUID(hex=id_.decode()) for id_ in displaced),
+                    displaced=tuple(parse_id(id_) for id_ in displaced),
                 )
             case [b"stale"]:
                 return None
@@ -74,7 +75,7 @@ class SessionStore:
                 self._keys.sessions(token.user_id),
             ],
             [
-                token.session_id.hex,
+                id_text(token.session_id),
                 token.secret_digest,
                 token.generation,
                 required_epoch,
@@ -103,21 +104,21 @@ class SessionStore:
 
         No script: it would cost Redis several times as much, and nothing hangs on both being of one moment.
         """
-        epoch, record = await self._redis.execute_together(
-            ("HGET", self._keys.session(user_id, session_id), "e"), ("HGET", self._keys.record(user_id), "b")
-        )
+        session, user = self._keys.looked_up(user_id, session_id)
+        epoch, kept = await self._redis.execute_together(("HGET", session, "e"), ("GET", user))
+        record = None if kept is None else unpack(kept.partition(b" ")[2])
         return LookUp(epoch=None if epoch is None else int(epoch), record=record)
 
     async def keep_record(self, user_id: UUID, version: int, record: bytes) -> None:
         """Hand out ``record`` at the next look-ups, unless one of a higher ``version`` is there."""
         await self._redis.run(
-            _KEEP_RECORD, [self._keys.record(user_id)], [version, record, _milliseconds(RECORD_TTL)]
+            _KEEP_RECORD, [self._keys.record(user_id)], [version, pack(record), _milliseconds(RECORD_TTL)]
         )
 
     async def end(self, user_id: UUID, session_id: UUID) -> bool:
         """End one session; False if it did not live."""
         keys = [self._keys.session(user_id, session_id), self._keys.sessions(user_id)]
-        return bool(await self._redis.run(_END, keys, [session_id.hex]))
+        return bool(await self._redis.run(_END, keys, [id_text(session_id)]))
 
     async def end_all(self, user_id: UUID, *, epoch: int, keep: UUID | None = None) -> int:
         """End the sessions that began before ``epoch``, but for ``keep``; tell how many."""
@@ -128,7 +129,7 @@ class SessionStore:
                 self._keys.session_prefix(user_id),
                 epoch,
                 _milliseconds(EPOCH_TTL),
-                keep.hex if keep else "",
+                id_text(keep) if keep else "",
             ],
         )
         return ended
@@ -140,12 +141,12 @@ class SessionStore:
         )
         return [
             Session(
-                id=UUID(hex=id_.decode()),
+                id=parse_id(id_),
                 created_at=_datetime(created_at),
                 last_seen_at=_datetime(rotated_at),
                 expires_at=_datetime(deadline),
-                ip_address=ip_address.decode(),
-                user_agent=user_agent.decode(),
+                ip_address=unpack_address(ip_address),
+                user_agent=(unpack(user_agent) or b"").decode(),
             )
             for id_, created_at, rotated_at, deadline, ip_address, user_agent in rows
         ]

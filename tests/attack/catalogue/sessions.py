@@ -48,7 +48,7 @@ CASES = (
     _end("nothing for a session", "%20"),
     _end("two sessions", "<<victim.session>>,<<attacker.session>>"),
     _end("a session after a path", "x%2f..%2f<<victim.session>>"),
-    _end("a key of Redis for a session", "authsvc:%7bx%7d:session:x"),
+    _end("a key of Redis for a session", "authsvc:%7bx%7d:x"),
     _end("a session with a NUL", "<<victim.session>>%00", any_of(404, 400)),
     _end("a session and a query", "<<victim.session>>?user=<<victim.user>>"),
     _end("a session of 6000 digits", "0" * 6000),

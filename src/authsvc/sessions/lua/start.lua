@@ -5,7 +5,8 @@
 --      7 most sessions a user may have   8 amr   9 ip address   10 user agent          (times in milliseconds)
 -- Returns {'started', now, deadline, displaced id...} or {'stale'}: the user's sessions were all ended meanwhile.
 --
--- Keeps: hash and index change together; every key has a TTL, the index that of the last of its sessions; after an end of all, no login that was proven
+-- Keeps: no value in the hash is longer than 64 bytes, past which the server would give up its compact form: a longer
+-- user agent is cut into the fields u, 1, 2, ...; hash and index change together; every key has a TTL, the index that of the last of its sessions; after an end of all, no login that was proven
 -- before it can start a session.
 local floor = redis.call('GET', KEYS[3])
 if floor and tonumber(ARGV[4]) < tonumber(floor) then
@@ -36,7 +37,10 @@ if redis.call('ZCARD', KEYS[2]) >= most then
 end
 
 redis.call('HSET', KEYS[1], 'g', 1, 'd', ARGV[3], 'e', ARGV[4], 'c', now, 'r', now, 'i', deadline, 'x', absolute,
-  'n', 0, 'a', ARGV[8], 'p', ARGV[9], 'u', ARGV[10])
+  'n', 0, 'a', ARGV[8], 'p', ARGV[9], 'u', string.sub(ARGV[10], 1, 64))
+for piece = 1, math.floor((#ARGV[10] - 1) / 64) do
+  redis.call('HSET', KEYS[1], piece, string.sub(ARGV[10], piece * 64 + 1, piece * 64 + 64))
+end
 redis.call('PEXPIREAT', KEYS[1], deadline)
 redis.call('ZADD', KEYS[2], absolute, ARGV[2])
 local last = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')[2]
