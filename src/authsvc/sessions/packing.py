@@ -10,6 +10,7 @@ with the dictionary below. **The dictionary of a form never changes**: another o
 """
 
 import zlib
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 _PLAIN, _DEFLATED = b"0", b"1"
@@ -40,8 +41,12 @@ def pack(text: bytes) -> bytes:
     return _DEFLATED + deflated if len(deflated) < len(text) else _PLAIN + text
 
 
+@lru_cache(maxsize=4096)
 def unpack(packed: bytes) -> bytes | None:
-    """Return what was packed; None if it is of a form that is not known here, or damaged."""
+    """Return what was packed; None if it is of a form that is not known here, or damaged.
+
+    What was unpacked lately is remembered: the same records are asked for again and again.
+    """
     match packed[:1]:
         case b"1":
             inflate = zlib.decompressobj(_WINDOW, _DICTIONARY)
