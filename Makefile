@@ -81,7 +81,7 @@ model: ## Check the formal model of sessions, and that its broken variants are c
 races: $(TEST) ## Race the real thing on two processes, 10 000 rounds, and check the history
 	$(BIN)/python -m tests.races
 
-faults: $(TEST) ## Break all that the service depends on, one thing after the other, under load (ten minutes; Linux)
+faults: $(TEST) ## Break all that the service depends on, one thing after the other, under load (six minutes; Linux)
 	$(BIN)/python -m tests.faults $(ARGS)
 
 attack: $(TEST) $(ATTACK) ## Send 900 hostile requests, directly and through nginx and HAProxy where they are installed

@@ -271,6 +271,6 @@ class RedisClientsKilled(Repeated, _OfRedis):
 FAULTS: tuple[type[Fault], ...] = (
     RedisKilled, RedisRestarted, RedisEmptied, RedisFlushed, RedisPaused, RedisLate, RedisVeryLate,
     RedisBlackHole, RedisUnanswered, RedisRefused, RedisLostReplies, RedisCutReplies, RedisFull,
-    RedisReadOnly, RedisLoading, RedisBusy, RedisSleeps, RedisScriptsFlushed,
-    RedisClientsExhausted, RedisClientsKilled,
+    RedisReadOnly, RedisLoading, RedisBusy, RedisSleeps, RedisScriptsFlushed, RedisClientsExhausted,
+    RedisClientsKilled,
 )  # fmt: skip

@@ -154,6 +154,8 @@ class Resident(Lane):
         held = self.held
         assert held is not None
         newest = held.newest
+        # The lost one may arrive after two others, and then it is a reuse; the history is judged for that.
+        self.suspects.add(held.id)
         await self.lose_a_refresh(held)
         await self.refresh(held, newest)
 

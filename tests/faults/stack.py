@@ -181,12 +181,16 @@ class Stack:
     async def _is_ready(self) -> bool:
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-            writer.write(b"GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        except OSError:
+            return False
+        try:
+            writer.write(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
             async with asyncio.timeout(5):
                 line = await reader.readline()
-            writer.close()
         except (OSError, TimeoutError):
             return False
+        finally:
+            writer.close()
         return b" 200 " in line
 
     async def stop_service(self) -> None:

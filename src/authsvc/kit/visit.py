@@ -32,8 +32,13 @@ class Visit:
             return self
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + self._timeout
-        async with asyncio.timeout_at(ends_at):
-            await self.connection.start()
+        try:
+            async with asyncio.timeout_at(ends_at):
+                await self.connection.start()
+        except RuntimeError as error:
+            if is_closed_transport(error):
+                raise ConnectionResetError from error
+            raise
         self._end = loop.call_at(ends_at, self._expire)
         return self
 
