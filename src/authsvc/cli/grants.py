@@ -17,8 +17,8 @@ TABLES: Mapping[str, str] = {
 CONNECTING = ("auth", "hello", "select", "ping", "info", "client|setinfo")
 SENT = ("eval", "evalsha", "get", "hget")
 IN_SCRIPTS = (
-    "decr", "del", "exists", "get", "hget", "hincrby", "hmget", "hset", "incr", "pexpire", "pexpireat",
-    "pttl", "set", "time", "zadd", "zcard", "zrange", "zrem", "zremrangebyscore",
+    "del", "exists", "get", "hdel", "hget", "hincrby", "hmget", "hset", "pexpireat", "set", "time", "zadd",
+    "zcard", "zrange", "zrem", "zremrangebyscore",
 )  # fmt: skip
 IN_A_CLUSTER = ("asking", "cluster|slots", "command", "readonly")
 
