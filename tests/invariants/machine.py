@@ -155,10 +155,10 @@ class SessionMachine(RuleBasedStateMachine):
             if any(each.name == user.name and not each.gone for each in self.everybody):
                 return multiple()  # the name is somebody else's by now
             refused = errors.UnknownUser
-        elif not right:
-            refused = errors.WrongPassword
         elif user.disabled:
             refused = errors.UserDisabled
+        elif not right:
+            refused = errors.WrongPassword
         self.advance(timedelta(seconds=4))  # so that it is clear which session is the oldest
         pair = self.expect(refused, self.flows.log_in(name, password, CLIENT))
         if refused:
