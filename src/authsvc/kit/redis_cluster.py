@@ -33,6 +33,7 @@ class ClusterConnections:
         self._timeout = timeout
         self._free = asyncio.Semaphore(max_connections)
         self._whole = Circuit("redis", self._learn_who_serves)
+        self._under_way: set[asyncio.Future[Any]] = set()
         self._nodes: dict[str, Circuit] = {}
         """Of nodes that were silent, by name."""
 
@@ -65,8 +66,15 @@ class ClusterConnections:
         return heard
 
     async def close(self) -> None:
-        """Find out no more. The client is closed by its owner."""
+        """Find out no more, and end what is under way. The client is closed by its owner."""
         await asyncio.gather(self._whole.stop(), *(each.stop() for each in self._nodes.values()))
+        for work in self._under_way:
+            work.cancel()
+        if self._under_way:
+            await asyncio.wait(self._under_way)
+        # The client closes nothing itself while it means to learn its nodes anew, as after a failure.
+        for each in ("nodes_cache", "startup_nodes"):
+            await self._client.nodes_manager.aclose(each)
 
     async def _in_time(self, asking: Coroutine[Any, Any, Any]) -> Any:
         try:
@@ -76,6 +84,7 @@ class ClusterConnections:
             asking.close()
             raise
         work = asyncio.ensure_future(asking)
+        self._under_way.add(work)
         work.add_done_callback(self._done)
         await asyncio.wait([work], timeout=_PATIENCE * self._timeout)
         if not work.done():
@@ -87,6 +96,7 @@ class ClusterConnections:
 
     def _done(self, work: "asyncio.Future[Any]") -> None:
         self._free.release()
+        self._under_way.discard(work)
         error = None if work.cancelled() else work.exception()
         if isinstance(error, _SILENCE) and (name := getattr(error, "last_failed_node_name", None)):
             if name not in self._nodes:
