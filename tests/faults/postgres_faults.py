@@ -17,7 +17,7 @@ _FULL = """
 CREATE FUNCTION faults_full() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$
 """
-_TABLES = ("users", "ended_sessions", "signing_keys")
+_TABLES = ("users", "ended_sessions", "signing_keys", "audit_events")
 
 FULL_DISK = (
     _FULL,
