@@ -30,6 +30,9 @@ HASHING_THREADS = 1  # the default for two cores; a server has one here
 # Far above what is asked, so that the limits on attempts do not shape the load.
 ATTEMPTS = {
     "attempts_per_account": "100",
+    "attempts_per_account_and_address": "100",
+    "attempts_overall": "1000000000",
+    "logins_per_account": "1000000",
     "attempts_per_address": "1000000",
     "registrations_per_address": "1000000",
 }
