@@ -47,7 +47,7 @@ class Connection:
 
 async def measure(this: World, plan: Plan) -> list[Finding]:
     """End sessions on one of two processes, and ask at once with their tokens on other connections."""
-    await this.populate(_SESSIONS)
+    await this.populate_anew(_SESSIONS)
     plan.say("10 000 requests of sessions that were logged out, over two processes")
     with this.authsvc(workers="2") as server:
         shares = [this.take(_SESSIONS // _AT_ONCE) for _ in range(_AT_ONCE)]

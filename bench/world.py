@@ -66,6 +66,11 @@ class World:
             )
             self._sessions += new
 
+    async def populate_anew(self, sessions: int) -> None:
+        """Leave those alone that were used before: under a flood nobody counts how often they were traded."""
+        self._sessions.clear()
+        await self.populate(sessions)
+
     async def _register(self) -> UUID:
         new = NewUser(Username.parse(f"u{uuid4().hex[:20]}"), "Ada Lovelace", None, "no hash")
         return (await self._flows.log_in.users.add(new)).id
