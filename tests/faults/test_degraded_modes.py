@@ -58,7 +58,9 @@ async def degradable(places, settings, database, redis) -> AsyncIterator[Degrada
         client = await stack.enter_async_context(
             httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://authsvc.test")
         )
-        yield Degradable(Service(client), database_proxy, redis_proxy, redis.execute, places)
+        world = Degradable(Service(client), database_proxy, redis_proxy, redis.execute, places)
+        await eventually(world.is_ready)  # on a busy machine its keys may come a moment later
+        yield world
 
 
 @asynccontextmanager
