@@ -5,9 +5,9 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=igno
 WORKDIR /build
 # Dependencies first: this layer is made anew only when a lock file changes.
 COPY requirements/build.lock requirements/serve.lock requirements/
-RUN pip install --require-hashes --only-binary=:all: -r requirements/build.lock \
+RUN pip install --no-deps --require-hashes --only-binary=:all: -r requirements/build.lock \
  && python -m venv --without-pip /opt/authsvc \
- && pip --python /opt/authsvc/bin/python install --require-hashes --only-binary=:all: -r requirements/serve.lock
+ && pip --python /opt/authsvc/bin/python install --no-deps --require-hashes --only-binary=:all: -r requirements/serve.lock
 # Argon2 with code for every x86-64 and code for AVX2, of which each machine takes what it can run; on other
 # processors nothing is built. --build-arg ARGON2=wheel keeps the published build, and needs no compiler.
 ARG ARGON2=native

@@ -84,7 +84,7 @@ assert digest == "09316115d5cf24ed5a15a31a3ba326e5cf32edc24702987c02b6566f61913c
 
 sed -n "/^$package==/,/[^\\\\]\$/p" "$here/requirements/serve.lock" >"$work/package.lock"
 say "Building $(sed -n '1s/ .*//p' "$work/package.lock") with $tool and $CC ..."
-"install_with_$tool" --target "$work/tools" --require-hashes --only-binary=:all: \
+"install_with_$tool" --target "$work/tools" --no-deps --require-hashes --only-binary=:all: \
     -r "$here/requirements/native.lock" || stop "The build tools could not be installed. Nothing has changed."
 # No cache: this build is for nobody else, and one of another kind is not for us.
 if ! ARGON2_CFFI_USE_SYSTEM=1 CMAKE_ARGS="-DCMAKE_PROJECT_INCLUDE='$here/scripts/native.cmake'" \

@@ -78,7 +78,8 @@ fi
 
 native=$(find "$venv" -name libargon2-authsvc.so 2>/dev/null || true) # what make native built, if it did
 say "Installing $lock with $tool ..."
-if ! "install_with_$tool" --require-hashes --only-binary=:all: --no-binary=forbiddenfruit -r "$lock" ||
+# Without dependencies: the lock file is complete, and pip would look for newer ones of what has extras.
+if ! "install_with_$tool" --no-deps --require-hashes --only-binary=:all: --no-binary=forbiddenfruit -r "$lock" ||
     { [ -z "$alone" ] && ! "install_with_$tool" --no-deps -e .; }; then
     stop "Installing $lock with $tool failed. If no reason is given above, see whether the package index can be reached."
 fi

@@ -272,7 +272,7 @@ def test_the_image_runs_as_a_numbered_user_without_build_tools() -> None:
     assert "0" not in user[0]
     assert "install" not in stages[-1].replace("uninstall", "")
     for installed in re.findall(r"install .*\.lock", stages[0]):
-        assert "--require-hashes --only-binary=:all:" in installed
+        assert "--no-deps --require-hashes --only-binary=:all:" in installed
 
 
 def test_the_image_gets_the_native_build_unless_it_is_told_otherwise() -> None:

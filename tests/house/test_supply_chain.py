@@ -4,10 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import date
+from importlib.metadata import PackageNotFoundError, distributions, requires, version
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from scripts.audit import LOCKS, RENEWED, findings, in_parts, overdue, pinned
 from scripts.sbom import LOCK, complete, needed_by
 
@@ -131,3 +134,26 @@ two==2
         {"ref": "L0"},
         {"ref": "L1", "dependsOn": ["L0"]},
     ]
+
+
+def lacking(name: str, extras: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Yield what an installed package needs, with its extras, that is not there in a version that fits."""
+    for line in requires(name) or ():
+        needed = Requirement(line)
+        wanted = [{"extra": extra} for extra in ("", *extras)]
+        if needed.marker is not None and not any(needed.marker.evaluate(each) for each in wanted):
+            continue
+        try:
+            if not needed.specifier.contains(version(needed.name), prereleases=True):
+                yield f"{name} needs {needed}, and {version(needed.name)} is there"
+        except PackageNotFoundError:
+            yield f"{name} needs {needed}"
+        else:
+            if needed.extras:
+                yield from lacking(needed.name, frozenset(needed.extras))
+
+
+def test_the_lock_files_are_complete_since_nothing_is_installed_beside_them():
+    installed = {one.metadata["Name"] for one in distributions()}
+    assert len(installed) > 50
+    assert [gap for name in sorted(installed) for gap in lacking(name)] == []
