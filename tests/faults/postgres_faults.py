@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -18,6 +19,9 @@ CREATE FUNCTION faults_full() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$
 """
 _TABLES = ("users", "ended_sessions", "signing_keys", "audit_events")
+
+_VERBS = (b"INSERT", b"UPDATE ", b"DELETE")
+_PREPARED = re.compile(rb"__asyncpg_stmt_\w+?__")
 
 FULL_DISK = (
     _FULL,
@@ -123,20 +127,30 @@ class PostgresRefused(_OfPostgres):
 
 class PostgresCommitLost(_OfPostgres):
     name = "postgres-commit-lost"
-    sentence = "COMMIT reaches PostgreSQL and is done; its answer is lost, and all connections break."
+    sentence = "What a client commits reaches PostgreSQL and is done; the answer is lost, connections break."
 
     def __init__(self) -> None:
         self._clear: Direction | None = None
+        self._writing: set[bytes] = set()
+        """The names of prepared statements that change something, and so commit, by themselves."""
+
+    def commits(self, chunk: bytes) -> bool:
+        """Tell whether this, on its way to PostgreSQL, makes it commit something."""
+        named = set(_PREPARED.findall(chunk))
+        if any(verb in chunk for verb in _VERBS):  # only prepared now, and run by name later
+            self._writing |= named
+            return False
+        return b"COMMIT" in chunk or bool(self._writing & named)
 
     async def inject(self, stack: Stack) -> None:
-        proxy = stack.database_proxy
+        proxy, commits = stack.database_proxy, self.commits
         self._clear = proxy.to_server
 
         class LosesAnswers(Direction):
             async def carry(
                 self, chunk: bytes, due: float, write: Callable[[bytes], Awaitable[None]]
             ) -> None:
-                if b"COMMIT" in chunk:
+                if commits(chunk):
                     proxy.to_client.swallow()
                     asyncio.get_running_loop().call_later(0.1, break_off)
                 await super().carry(chunk, due, write)

@@ -10,6 +10,7 @@ from tests.support.tcp_proxy import TcpProxy, proxied
 from tests.support.waiting import eventually
 
 from authsvc.kit.database import Database, DatabaseLimits
+from authsvc.kit.logs import request_id
 from authsvc.kit.outage import Outage
 from authsvc.kit.visit import break_off
 
@@ -50,6 +51,10 @@ async def works(database: Database) -> bool:
     except Outage:
         return False
     return True
+
+
+async def succeeds(asking: Awaitable[None]) -> bool:
+    return await asyncio.ensure_future(outcome_of(asking)) is None
 
 
 async def fail(proxy: TcpProxy, mode: str) -> None:
@@ -123,6 +128,19 @@ async def test_after_an_outage_there_are_as_many_connections_as_before(proxy, te
         return await backends() <= before
 
     await eventually(are_as_before)
+
+
+async def test_the_visits_of_one_request_share_one_deadline(proxy, tested):
+    async def visits(request: str, number: int) -> None:
+        request_id.set(request)  # of this task alone
+        for _ in range(number):
+            async with tested.read() as connection:
+                await connection.execute(text("SELECT 1"))
+
+    proxy.to_client.delay = 0.3  # by itself each visit is in time
+    assert isinstance(await asyncio.create_task(outcome_of(visits("one", 3))), Outage)
+    proxy.to_client.clear()
+    await eventually(lambda: succeeds(visits("another", 3)))
 
 
 async def test_who_is_cancelled_at_any_moment_leaves_no_connection_behind(proxy, tested):

@@ -25,7 +25,7 @@ async def record(
 ) -> Row[*tuple[Any, ...]] | None:
     """Write ``fact`` and, if it changed a row, ``event``: both or neither. Return the row that it returned.
 
-    On PostgreSQL both are one statement, so an event costs no round trip.
+    On PostgreSQL both are one statement: an event costs no round trip, and ``connection`` needs no transaction.
     """
     values = _values(event, now)
     if connection.dialect.name == "sqlite":
@@ -48,7 +48,7 @@ class AuditStore:
 
     async def add(self, event: Event, now: datetime) -> None:
         """Write an event whose fact is not in the database."""
-        async with self._database.write() as connection:
+        async with self._database.write_alone() as connection:
             await connection.execute(_ONE, _values(event, now))
 
     async def find(self, wanted: Wanted, *, after: int = 0, limit: int = _BATCH) -> list[RecordedEvent]:
@@ -75,7 +75,7 @@ class AuditStore:
     async def forget_before(self, moment: datetime, *, limit: int = _BATCH) -> int:
         """Delete at most ``limit`` events from before ``moment``; return how many."""
         old = select(audit_events.c.id).where(audit_events.c.occurred_at < moment).limit(limit)
-        async with self._database.write() as connection:
+        async with self._database.write_alone() as connection:
             return (await connection.execute(delete(audit_events).where(audit_events.c.id.in_(old)))).rowcount
 
 

@@ -83,6 +83,13 @@ class Database:
         """Give a connection on which every statement stands alone: no BEGIN, no COMMIT to wait for."""
         return self._visit(self._autocommit, in_transaction=False)
 
+    def write_alone(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Give a connection for one statement that changes something: PostgreSQL commits it by itself.
+
+        On SQLite, where what is one statement elsewhere may take several, it is a transaction.
+        """
+        return self.write() if self.is_sqlite else self.read()
+
     def write(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """Give a connection in a transaction: committed when the block ends, rolled back when it raises."""
         return self._visit(self.engine, in_transaction=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextvars import Context
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -36,7 +37,8 @@ class Gathered(Generic[K, V]):
 
     def _go(self) -> None:
         if self._coming:
-            task = asyncio.ensure_future(self._answer(self._coming))
+            # In a context of its own: it belongs to none of those who asked, and uses up nobody's time.
+            task = asyncio.get_running_loop().create_task(self._answer(self._coming), context=Context())
             self._coming = {}
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)

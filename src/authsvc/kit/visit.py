@@ -9,6 +9,7 @@ from typing import Any, Self
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from authsvc.kit.allowance import Allowance, allowance_of_request
 from authsvc.kit.outage import is_closed_transport
 
 
@@ -17,13 +18,15 @@ class Visit:
 
     After ``timeout`` seconds, waiting for the connection included, PostgreSQL's is broken off: whatever
     waits for an answer fails at once, and so does a rollback, which a cancellation would have to wait for.
-    What fails so is a `TimeoutError`.
+    What fails so is a `TimeoutError`. The visits of one request share these seconds (see `Allowance`).
     """
 
     def __init__(self, engine: AsyncEngine, timeout: float | None) -> None:
         self.connection = engine.connect()
         self._timeout = timeout
         self._is_late = False
+        self._began = 0.0
+        self._allowance: Allowance | None = None
         self._end: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
@@ -31,7 +34,12 @@ class Visit:
             await self.connection.start()
             return self
         loop = asyncio.get_running_loop()
-        ends_at = loop.time() + self._timeout
+        self._began = loop.time()
+        self._allowance = allowance_of_request(self._timeout)
+        seconds = self._timeout if self._allowance is None else self._allowance.left
+        if seconds <= 0:
+            raise TimeoutError
+        ends_at = self._began + seconds
         try:
             async with asyncio.timeout_at(ends_at):
                 await self.connection.start()
@@ -53,6 +61,8 @@ class Visit:
         finally:
             if self._end is not None:
                 self._end.cancel()
+                if self._allowance is not None:
+                    self._allowance.left -= asyncio.get_running_loop().time() - self._began
         if self._is_late and isinstance(error, DBAPIError | OSError | AttributeError):
             raise TimeoutError from error
         if is_closed_transport(error) or (was_lost and isinstance(error, AttributeError)):

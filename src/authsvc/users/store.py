@@ -1,6 +1,6 @@
-"""Every SQL statement about users. Each method is one short transaction.
+"""Every SQL statement about users. Each method is one statement, or one short transaction.
 
-Whatever changes is recorded in the ledger by the same transaction: ``origin`` is who asked for it.
+Whatever changes is recorded in the ledger with it, both or neither: ``origin`` is who asked for it.
 """
 
 from collections.abc import Iterable
@@ -197,8 +197,9 @@ class UserStore:
             return
         dialect = sqlite if self._database.is_sqlite else postgresql
         now = self._clock()
+        visit = self._database.write_alone() if len(ids) == 1 else self._database.write()
         try:
-            async with self._database.write() as connection:
+            async with visit as connection:
                 for each in ids:
                     row = {"session_id": each, "user_id": user_id, "expires_at": until}
                     new = dialect.insert(ended_sessions).values(row).on_conflict_do_nothing()
@@ -257,7 +258,7 @@ class UserStore:
         statement = delete(ended_sessions).where(ended_session.in_(over.limit(_MOST_FORGOTTEN_AT_ONCE)))
         forgotten = 0
         while True:
-            async with self._database.write() as connection:
+            async with self._database.write_alone() as connection:
                 number = (await connection.execute(statement)).rowcount
             forgotten += number
             if number < _MOST_FORGOTTEN_AT_ONCE:
@@ -279,7 +280,7 @@ class UserStore:
         return None if row is None else row.session_epoch
 
     async def _record(self, fact: Fact, event: Event) -> Row[*tuple[Any, ...]] | None:
-        async with self._database.write() as connection:
+        async with self._database.write_alone() as connection:
             return await record(connection, fact, event, self._clock())
 
 
