@@ -25,7 +25,7 @@ async def record(
 ) -> Row[*tuple[Any, ...]] | None:
     """Write ``fact`` and, if it changed a row, ``event``: both or neither. Return the row that it returned.
 
-    On PostgreSQL both are one statement: an event costs no round trip, and ``connection`` needs no transaction.
+    On PostgreSQL both are one statement: an event costs no round trip, and no transaction is needed.
     """
     values = _values(event, now)
     if connection.dialect.name == "sqlite":
