@@ -7,6 +7,7 @@ the same, and checking them again would cost as much as the rest of the call.
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from weakref import ReferenceType, ref
 
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -36,13 +37,16 @@ class ReadyAnswers(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         scope: Any = cycle.scope  # its type knows only the extensions of uvicorn itself
-        scope["extensions"] = {_EXTENSION: partial(_write, cycle)}
+        # Weakly: a scope that held its cycle would leave each request to the garbage collector, which
+        # stops everybody for tens of milliseconds when there are enough of them.
+        scope["extensions"] = {_EXTENSION: partial(_write, ref(cycle))}
         super()._start_asgi_task(cycle, app)
 
 
-def _write(cycle: RequestResponseCycle, lines: bytes, body: bytes) -> bool:
-    """Do what ``cycle.send`` does with the two messages of a whole answer."""
-    if cycle.response_started or cycle.disconnected or cycle.flow.write_paused:
+def _write(serving: ReferenceType[RequestResponseCycle], lines: bytes, body: bytes) -> bool:
+    """Do what ``send`` of the cycle does with the two messages of a whole answer."""
+    cycle = serving()
+    if cycle is None or cycle.response_started or cycle.disconnected or cycle.flow.write_paused:
         return False
     cycle.response_started = cycle.response_complete = True
     own = b"".join(b"%b: %b\r\n" % header for header in cycle.default_headers)
