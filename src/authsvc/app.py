@@ -113,18 +113,21 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},
         generate_unique_id_function=lambda route: route.name,
     )
-    app.add_middleware(QuotaPolicies, policies=quota_policies(flows.rules))
+    app.policies = quota_policies(flows.rules)
+    app.add_middleware(QuotaPolicies, policies=app.policies)
     app.add_middleware(FrontDesk)
     problems.install(app)
     _open_doors(app, settings, flows, clock)
-    app.express = express_answers(flows.show_user, flows.refresh, flows.hasher)
+    app.express = express_answers(
+        flows.show_user, flows.refresh, flows.log_in, flows.hasher, _device_cookie(settings), app.policies
+    )
     _describe(app)
     return app
 
 
 def _open_doors(app: FastAPI, settings: Settings, flows: Flows, clock: Clock) -> None:
     caller = Authenticated(flows.authenticate)
-    cookie = DeviceCookie(settings.public_url.startswith("https://"), settings.device_ttl)
+    cookie = _device_cookie(settings)
     app.include_router(
         users.router(
             flows.register,
@@ -146,6 +149,10 @@ def _open_doors(app: FastAPI, settings: Settings, flows: Flows, clock: Clock) ->
     app.include_router(
         pages.router(flows.check_health, public_url=settings.public_url, docs_enabled=settings.docs_enabled)
     )
+
+
+def _device_cookie(settings: Settings) -> DeviceCookie:
+    return DeviceCookie(settings.public_url.startswith("https://"), settings.device_ttl)
 
 
 def _describe(app: FastAPI) -> None:

@@ -1,13 +1,16 @@
 """The express lane answers as the routes do that describe the API."""
 
+from datetime import timedelta
+
 import httpx
 import pytest
 from fastapi import FastAPI
 from starlette.routing import Match
 from starlette.types import Message
 from tests.support.faults import without_redis
-from tests.support.service import tokens_of
+from tests.support.service import PASSWORD, tokens_of
 
+from authsvc.api.devices import DeviceCookie
 from authsvc.api.express import express_answers
 
 
@@ -102,6 +105,48 @@ async def test_a_refresh_is_answered_alike(service, client, framework):
     assert express.headers["content-type"] == replayed.headers["content-type"]
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"content": b""},
+        {"json": {}},
+        {"json": {"username": "ada"}},
+        {"json": {"username": "ada", "password": 1}},
+        {"json": {"username": "ada", "password": "x", "more": 1}},
+        {"json": {"username": "ada", "password": "x" * 20_000}},
+        {"json": {"username": "ada", "password": "not the one that it is"}},
+        {"json": {"username": "nobody", "password": "a lantern over quiet water"}},
+        {"content": b"{", "headers": {"Content-Type": "application/json"}},
+        {"content": b"a=1", "headers": {"Content-Type": "text/plain"}},
+        {"data": {"username": "ada"}},
+        {"data": {"username": "ada", "password": "x", "grant_type": "client_credentials"}},
+    ],
+)
+async def test_what_is_no_log_in_is_refused_alike(service, client, framework, sent):
+    await service.sign_up()
+    express, routed = await client.post("/login", **sent), await framework.post("/login", **sent)
+    assert express.status_code >= 400
+    assert told(express) == told(routed)
+
+
+@pytest.mark.parametrize("form", ["json", "data"])
+async def test_a_log_in_is_answered_alike(service, client, framework, form):
+    await service.sign_up()
+    sent = {form: {"username": "ada", "password": PASSWORD}}
+    express, routed = [await one.post("/login", **sent) for one in (client, framework)]
+    assert express.status_code == routed.status_code == 200
+    assert list(express.json()) == list(routed.json())
+    assert sorted(express.headers.keys()) == sorted(routed.headers.keys())
+    differ = {"content-length", "device-token", "set-cookie", "x-request-id"}
+    for name in express.headers.keys() - differ:
+        assert express.headers[name] == routed.headers[name], name
+    for answer in (express, routed):
+        cookie = answer.headers["set-cookie"]
+        assert cookie.startswith(f"authsvc_device={answer.headers['device-token']}; HttpOnly; Max-Age=")
+        assert cookie.endswith("; Path=/; SameSite=strict")
+        assert (await service.try_refresh(answer.json()["refresh_token"])).status_code == 200
+
+
 async def test_what_is_on_the_express_lane_is_described_by_a_route(app, framework):
     for method, path in app.express:
         scope = {"type": "http", "method": method, "path": path, "headers": []}
@@ -122,7 +167,14 @@ async def test_a_log_in_is_refused_unread_while_no_hash_can_be_computed(service,
     async def send(message: Message) -> None:
         sent.append(message)
 
-    app.express = express_answers(flows.show_user, flows.refresh, flows.hasher)
+    app.express = express_answers(
+        flows.show_user,
+        flows.refresh,
+        flows.log_in,
+        flows.hasher,
+        DeviceCookie(secure=False, max_age=timedelta(days=1)),
+        app.policies,
+    )
     headers = [(b"host", b"authsvc.test")]
     scope = {"type": "http", "method": "POST", "path": "/login", "headers": headers, "query_string": b""}
     with monkeypatch.context() as full:

@@ -11,6 +11,7 @@ from fastapi import Request, Response
 from fastapi.openapi.models import ParameterInType
 
 from authsvc.api.deps import client
+from authsvc.api.middleware import Header
 from authsvc.flows.client import Client
 
 DEVICE_TOKEN = "Device-Token"  # noqa: S105  (the name of a header)
@@ -59,16 +60,13 @@ class DeviceCookie:
 
     def give(self, response: Response, token: str) -> None:
         """Send the token with ``response``, in both ways."""
-        response.headers[DEVICE_TOKEN] = token
-        response.set_cookie(
-            self.name,
-            token,
-            max_age=int(self.max_age.total_seconds()),
-            path="/",
-            secure=self.secure,
-            httponly=True,
-            samesite="strict",
-        )
+        response.raw_headers.extend(self.headers(token))
+
+    def headers(self, token: str) -> tuple[Header, Header]:
+        """Return what sends the token, in both ways; the cookie as RFC 6265, section 4.1, has it."""
+        kept = f"{self.name}={token}; HttpOnly; Max-Age={int(self.max_age.total_seconds())}; Path=/"
+        cookie = f"{kept}; SameSite=strict{'; Secure' if self.secure else ''}"
+        return (b"device-token", token.encode("ascii")), (b"set-cookie", cookie.encode("ascii"))
 
 
 class AskingClient:

@@ -1,21 +1,25 @@
-"""The express lane: the two calls that most requests are, served before the framework is asked.
+"""The express lane: the calls that most requests are, and logging in, served before the framework is asked.
 
 Their routes stand in the router too, which is where the API is described; a test holds both to the same
-answers. Routing, dependencies and response models would cost several times what these calls do.
+answers. Routing, dependencies and response models would cost several times what the first two do, and a
+fifth of what a log-in takes of the event loop.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from authsvc.api.bodies import json_body
+from authsvc.api.bodies import json_body, json_or_form_body
 from authsvc.api.deps import client, sent_token
-from authsvc.api.middleware import FrontDesk, protected, receive_request
+from authsvc.api.devices import AskingClient, DeviceCookie
+from authsvc.api.middleware import FrontDesk, Header, protected, receive_request
+from authsvc.api.quotas import QuotaPolicies
 from authsvc.api.ready_answers import writer
-from authsvc.api.sessions import RefreshRequest, TokenResponse
+from authsvc.api.sessions import LoginRequest, RefreshRequest, TokenResponse
 from authsvc.errors import AuthsvcError
+from authsvc.flows.log_in import LogIn
 from authsvc.flows.refresh import Refresh
 from authsvc.flows.show_user import ShowUser
 from authsvc.kit.outage import Outage
@@ -25,14 +29,18 @@ from authsvc.problems import tell
 _JSON = (b"content-type", b"application/json")
 _LINES = b"".join(b"%b: %b\r\n" % header for header in protected([_JSON], "%b"))
 
-Answer = Callable[[Scope, Receive], Awaitable[bytes | None]]
-"""Serves a call: returns the JSON of its 200, or raises; None leaves the call to the framework."""
+Answer = Callable[[Scope, Receive], Awaitable[tuple[bytes, Sequence[Header]]]]
+"""Serves a call: returns the JSON of its 200 and headers of its own, or raises."""
 
 
 class ExpressService(FastAPI):
-    """An application of the framework that serves some methods of some paths by itself: ``express``."""
+    """An application of the framework that serves some methods of some paths by itself: ``express``.
+
+    ``policies`` are the limits that are told with every answer (see `quotas`).
+    """
 
     express: Mapping[tuple[str, str], Answer] = {}
+    policies: Mapping[tuple[str, str], str] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request. What is refused, and what goes wrong, is told from the front desk."""
@@ -42,42 +50,54 @@ class ExpressService(FastAPI):
             return
         given = receive_request(scope)
         try:
-            body = await answer(scope, receive)
+            body, more = await answer(scope, receive)
         except Exception as error:
-            await FrontDesk(_Failure(error))(scope, receive, send)
-            return
-        if body is None:
-            await super().__call__(scope, receive, send)
+            await FrontDesk(QuotaPolicies(_Failure(error), self.policies))(scope, receive, send)
             return
         write = writer(scope)
-        if write is None or not write(_LINES % given.encode(), body):
-            headers = protected([(b"content-length", b"%d" % len(body)), _JSON], given)
+        lines = _LINES % given.encode()
+        if more:
+            lines += b"".join(b"%b: %b\r\n" % header for header in more)
+        if write is None or not write(lines, body):
+            headers = protected([(b"content-length", b"%d" % len(body)), _JSON, *more], given)
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": body})
 
 
 def express_answers(
-    show_user: ShowUser, refresh: Refresh, hasher: PasswordHasher
+    show_user: ShowUser,
+    refresh: Refresh,
+    log_in: LogIn,
+    hasher: PasswordHasher,
+    cookie: DeviceCookie,
+    policies: Mapping[tuple[str, str], str],
 ) -> dict[tuple[str, str], Answer]:
     """Return what is served on the express lane, by method and path.
 
-    A log-in is only looked at: while no hash can be computed it is refused here, since reading it, asking the
-    database and counting it would slow down everybody else for nothing.
+    While no hash can be computed a log-in is refused unread: reading it, asking the database and counting
+    it would slow down everybody else for nothing.
     """
-    read_body = json_body(RefreshRequest)
+    read_refresh, read_login = json_body(RefreshRequest), json_or_form_body(LoginRequest)
+    asking_client = AskingClient(cookie)
+    policy = (b"ratelimit-policy", policies["POST", "/login"].encode("ascii"))
 
-    async def own_user(scope: Scope, _: Receive) -> bytes:
+    async def own_user(scope: Scope, _: Receive) -> tuple[bytes, Sequence[Header]]:
         values = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
-        return await show_user(sent_token(values))
+        return await show_user(sent_token(values)), ()
 
-    async def refresh_jwt(scope: Scope, receive: Receive) -> bytes:
+    async def refresh_jwt(scope: Scope, receive: Receive) -> tuple[bytes, Sequence[Header]]:
         request = Request(scope, receive)
-        sent = await read_body(request)
+        sent = await read_refresh(request)
         pair = await refresh(sent.refresh_token, await client(request))
-        return TokenResponse.of(pair).model_dump_json().encode()
+        return TokenResponse.of(pair).model_dump_json().encode(), ()
 
-    async def login(_: Scope, __: Receive) -> None:
+    async def login(scope: Scope, receive: Receive) -> tuple[bytes, Sequence[Header]]:
         hasher.require_room()
+        request = Request(scope, receive)
+        sent = await read_login(request)
+        pair = await log_in(sent.username, sent.password, await asking_client(request))
+        known = () if pair.device_token is None else cookie.headers(pair.device_token)
+        return TokenResponse.of(pair).model_dump_json().encode(), (*known, policy)
 
     return {("GET", "/user"): own_user, ("POST", "/refresh_jwt"): refresh_jwt, ("POST", "/login"): login}
 

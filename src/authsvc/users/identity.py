@@ -5,6 +5,7 @@ else ever has to compare names. Lookalikes from different scripts (a Latin and a
 different names: only what Unicode calls equal in case, composition or width is the same.
 """
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Self
@@ -16,6 +17,7 @@ SHORTEST, LONGEST = 3, 64
 LONGEST_NAME = 128
 LONGEST_ADDRESS, LONGEST_LOCAL_PART = 254, 64
 
+_PLAIN = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.-]{{{SHORTEST - 1},{LONGEST - 1}}}")
 _FIRST = frozenset({"Lu", "Ll", "Lt", "Lo", "Lm", "Nd"})
 _FURTHER = _FIRST | {"Mn", "Mc"}  # RFC 8264, section 9.1; enclosing marks (Me) are not in the class
 _PUNCTUATION = frozenset("_-.")
@@ -76,6 +78,8 @@ class Username:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read what was typed; raise `UsernameError`."""
+        if _PLAIN.fullmatch(text):
+            return cls(text, text.lower())  # what follows would come to the same
         if len(text) > LONGEST * 4:  # decomposed text is longer, but hardly by this much
             raise _wrong_length()
         plain = unicodedata.normalize("NFC", _map_width(text))

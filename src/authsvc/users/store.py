@@ -44,6 +44,14 @@ _USER = tuple(users.c[field.name] for field in fields(User))
 Asked = tuple[UUID, UUID]
 """A user and one of the user's sessions."""
 
+
+def _user_by(key: ColumnElement[Any]) -> Select[Any]:
+    return select(*_USER).where(key == bindparam("wanted"))
+
+
+# Made once: putting a statement together costs about as much as running it.
+_BY_ID, _BY_USERNAME, _BY_EMAIL = map(_user_by, (users.c.id, users.c.username_key, users.c.email_key))
+
 _MOST_AT_ONCE = 500
 _MOST_FORGOTTEN_AT_ONCE = 1000
 
@@ -84,7 +92,7 @@ class UserStore:
 
     async def find(self, user_id: UUID) -> User | None:
         """Return the user with this id."""
-        return await self._find(users.c.id == user_id)
+        return await self._find(_BY_ID, user_id)
 
     async def find_by_login(self, identifier: str) -> User | None:
         """Return the user with this username or, if it contains an ``@``, this e-mail address.
@@ -93,12 +101,10 @@ class UserStore:
         """
         try:
             if "@" in identifier:
-                condition = users.c.email_key == Email.parse(identifier).key
-            else:
-                condition = users.c.username_key == Username.parse(identifier).key
+                return await self._find(_BY_EMAIL, Email.parse(identifier).key)
+            return await self._find(_BY_USERNAME, Username.parse(identifier).key)
         except IdentityError:
             return None
-        return await self._find(condition)
 
     async def update_profile(
         self,
@@ -264,9 +270,9 @@ class UserStore:
             if number < _MOST_FORGOTTEN_AT_ONCE:
                 return forgotten
 
-    async def _find(self, condition: ColumnElement[bool]) -> User | None:
+    async def _find(self, by: Select[Any], wanted: UUID | str) -> User | None:
         async with self._database.read() as connection:
-            row = (await connection.execute(select(*_USER).where(condition))).one_or_none()
+            row = (await connection.execute(by, {"wanted": wanted})).one_or_none()
         return None if row is None else User(*row)
 
     async def _update(self, event: Event, **values: Any) -> User | None:
