@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.requests import ClientDisconnect
 
 from authsvc.errors import (
     BodyTooLarge,
@@ -39,10 +40,10 @@ def json_body(model: type[Model], *, required: bool = True) -> Callable[[Request
     """Return a dependency that reads a JSON body; one that is not ``required`` may be empty."""
 
     async def read(request: Request) -> Model:
-        body = await _read(request)
+        body, media_type = await _read(request)
         if not body and not required:
             return fit(model, {})
-        if _media_type(request) != _JSON:
+        if media_type != _JSON:
             raise UnsupportedMediaType(f"Send {_JSON}.")
         return fit(model, parse_json(body))
 
@@ -53,8 +54,8 @@ def json_or_form_body(model: type[Model]) -> Callable[[Request], Awaitable[Model
     """Return a dependency that reads JSON, or the form of the password grant (RFC 6749, section 4.3.2)."""
 
     async def read(request: Request) -> Model:
-        body = await _read(request)
-        match _media_type(request):
+        body, media_type = await _read(request)
+        match media_type:
             case "application/json":
                 return fit(model, parse_json(body))
             case "application/x-www-form-urlencoded":
@@ -145,26 +146,37 @@ def _sentence(problem: Any) -> str:
     return "Input should be an object" if problem["type"] == "model_type" else problem["msg"]
 
 
-async def _read(request: Request) -> bytes:
-    if any(coding != "identity" for coding in request.headers.getlist("content-encoding")):
-        raise UnsupportedMediaType("Send the body without a content encoding.")
-    declared = request.headers.get("content-length", "")
-    if declared.isascii() and declared.isdigit() and int(declared[:9]) > MAX_BODY_BYTES:
-        raise BodyTooLarge(f"At most {MAX_BODY_BYTES} bytes are read.")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
+async def _read(request: Request) -> tuple[bytes, str]:
+    """Return the body, and of which media type it is; "" for none, several or an odd one."""
+    declared, media_types = b"", []
+    for name, value in request.scope["headers"]:  # once; `request.headers` would search for each
+        if name == b"content-length":
+            declared = declared or value
+        elif name == b"content-type":
+            media_types.append(value)
+        elif name == b"content-encoding" and value != b"identity":
+            raise UnsupportedMediaType("Send the body without a content encoding.")
+    if declared.isdigit() and int(declared[:9]) > MAX_BODY_BYTES:
+        raise _too_large()
+    body = b""
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
         if len(body) > MAX_BODY_BYTES:
-            raise BodyTooLarge(f"At most {MAX_BODY_BYTES} bytes are read.")
-    return bytes(body)
+            raise _too_large()
+        if not message.get("more_body", False):
+            return body, _media_type(media_types[0].decode("latin-1")) if len(media_types) == 1 else ""
 
 
-def _media_type(request: Request) -> str:
-    values = request.headers.getlist("content-type")
-    if len(values) != 1:
-        return ""
-    media_type, _, parameters = values[0].partition(";")
-    if parameters.replace(" ", "").replace('"', "").lower() not in {"", "charset=utf-8"}:
+def _too_large() -> BodyTooLarge:
+    return BodyTooLarge(f"At most {MAX_BODY_BYTES} bytes are read.")
+
+
+def _media_type(header: str) -> str:
+    media_type, _, parameters = header.partition(";")
+    if parameters and parameters.replace(" ", "").replace('"', "").lower() != "charset=utf-8":
         return ""
     return media_type.strip().lower()
 

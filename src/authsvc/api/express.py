@@ -17,7 +17,7 @@ from authsvc.api.devices import AskingClient, DeviceCookie
 from authsvc.api.middleware import FrontDesk, Header, protected, receive_request
 from authsvc.api.quotas import QuotaPolicies
 from authsvc.api.ready_answers import writer
-from authsvc.api.sessions import LoginRequest, RefreshRequest, TokenResponse
+from authsvc.api.sessions import LoginRequest, RefreshRequest, token_json
 from authsvc.errors import AuthsvcError
 from authsvc.flows.log_in import LogIn
 from authsvc.flows.refresh import Refresh
@@ -89,7 +89,7 @@ def express_answers(
         request = Request(scope, receive)
         sent = await read_refresh(request)
         pair = await refresh(sent.refresh_token, await client(request))
-        return TokenResponse.of(pair).model_dump_json().encode(), ()
+        return token_json(pair), ()
 
     async def login(scope: Scope, receive: Receive) -> tuple[bytes, Sequence[Header]]:
         hasher.require_room()
@@ -97,7 +97,7 @@ def express_answers(
         sent = await read_login(request)
         pair = await log_in(sent.username, sent.password, await asking_client(request))
         known = () if pair.device_token is None else cookie.headers(pair.device_token)
-        return TokenResponse.of(pair).model_dump_json().encode(), (*known, policy)
+        return token_json(pair), (*known, policy)
 
     return {("GET", "/user"): own_user, ("POST", "/refresh_jwt"): refresh_jwt, ("POST", "/login"): login}
 

@@ -68,6 +68,16 @@ class TokenResponse(BaseModel):
         )
 
 
+def token_json(pair: TokenPair) -> bytes:
+    """Return a `TokenResponse` as it is sent. Nothing in it needs JSON's escapes."""
+    return (
+        f'{{"access_token":"{pair.access_token}","token_type":"Bearer",'
+        f'"expires_in":{int(pair.expires_in.total_seconds())},"refresh_token":"{pair.refresh_token}",'
+        f'"refresh_expires_in":{int(pair.refresh_expires_in.total_seconds())},'
+        f'"session_id":"{pair.session_id}"}}'
+    ).encode("ascii")
+
+
 class SessionView(BaseModel):
     """One of the caller's sessions."""
 

@@ -20,20 +20,19 @@ class Gathered(Generic[K, V]):
     def __init__(self, ask: Callable[[Iterable[K]], Awaitable[Mapping[K, V]]], *, most: int) -> None:
         self._ask = ask
         self._most = most
-        self._coming: dict[K, asyncio.Future[V | None]] = {}
+        self._coming: dict[K, list[asyncio.Future[V | None]]] = {}
         self._under_way: set[asyncio.Task[None]] = set()
 
-    async def __call__(self, key: K) -> V | None:
-        """Return what is found for ``key``; at most ``most`` keys are asked for together."""
-        answer = self._coming.get(key)
-        if answer is None:
-            loop = asyncio.get_running_loop()
-            if not self._coming:
-                loop.call_soon(self._go)
-            answer = self._coming[key] = loop.create_future()
-            if len(self._coming) >= self._most:
-                self._go()
-        return await asyncio.shield(answer)
+    def __call__(self, key: K) -> "asyncio.Future[V | None]":
+        """Return what is found for ``key``, to be awaited; at most ``most`` keys are asked for together."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[V | None] = loop.create_future()
+        if not self._coming:
+            loop.call_soon(self._go)
+        self._coming.setdefault(key, []).append(answer)
+        if len(self._coming) >= self._most:
+            self._go()
+        return answer
 
     def _go(self) -> None:
         if self._coming:
@@ -43,16 +42,19 @@ class Gathered(Generic[K, V]):
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
 
-    async def _answer(self, asked: Mapping[K, "asyncio.Future[V | None]"]) -> None:
+    async def _answer(self, asked: "Mapping[K, list[asyncio.Future[V | None]]]") -> None:
+        waiting = [(key, answer) for key, answers in asked.items() for answer in answers]
         try:
             found = await self._ask(asked)
         except Exception as error:
-            for answer in asked.values():
-                answer.set_exception(error)
-                answer.exception()  # it counts as looked at, even if everybody has left
+            for _, answer in waiting:
+                if not answer.done():
+                    answer.set_exception(error)
+                    answer.exception()  # it counts as looked at, even if its caller leaves now
         else:
-            for key, answer in asked.items():
-                answer.set_result(found.get(key))
+            for key, answer in waiting:
+                if not answer.done():
+                    answer.set_result(found.get(key))
         finally:
-            for answer in asked.values():
+            for _, answer in waiting:
                 answer.cancel()  # does nothing unless this was cancelled

@@ -21,7 +21,6 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TOKEN_ID = re.compile(r"[A-Za-z0-9_-]{21}[AQgw]")  # 16 bytes as canonical base64url
 _METHOD = re.compile(r"[a-z0-9_-]{1,32}")
 _MAX_METHODS = 8
-_COMPACT = json.JSONEncoder(separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,24 +87,35 @@ def parse_claims(
     )
 
 
-def encode_claims(claims: AccessClaims, rules: ClaimRules) -> bytes:
-    """Return the JSON of the second segment. ValueError for ``amr`` that `parse_claims` would refuse."""
+def claims_template(rules: ClaimRules) -> str:
+    """Return what the tokens of this service have in common, as `encode_claims` fills it in."""
+    issuer, audience, client_id = (
+        json.dumps(text).replace("%", "%%") for text in (rules.issuer, rules.audience, rules.client_id)
+    )
+    return (
+        f'{{"iss":{issuer},"sub":"%s","aud":{audience},"client_id":{client_id},"iat":%d,"exp":%d,"jti":"%s",'
+        '"sid":"%s","auth_time":%d,"amr":["%s"]}'
+    )
+
+
+def encode_claims(claims: AccessClaims, template: str) -> bytes:
+    """Return the JSON of the second segment: a `claims_template`, filled in.
+
+    An encoder of JSON would take several times as long, and nothing that is filled in needs one: numbers,
+    UUIDs, and words without quotes. ValueError for ``amr`` that `parse_claims` would refuse.
+    """
     if not _are_methods(claims.amr):
         raise ValueError("amr must be one to eight short words")
-    return _COMPACT.encode(
-        {
-            "iss": rules.issuer,
-            "sub": str(claims.user_id),
-            "aud": rules.audience,
-            "client_id": rules.client_id,
-            "iat": int(claims.issued_at.timestamp()),
-            "exp": int(claims.expires_at.timestamp()),
-            "jti": claims.token_id,
-            "sid": str(claims.session_id),
-            "auth_time": int(claims.auth_time.timestamp()),
-            "amr": claims.amr,
-        }
-    ).encode()
+    filled = template % (
+        claims.user_id,
+        claims.issued_at.timestamp(),
+        claims.expires_at.timestamp(),
+        claims.token_id,
+        claims.session_id,
+        claims.auth_time.timestamp(),
+        '","'.join(claims.amr),
+    )
+    return filled.encode("ascii")
 
 
 def _time(value: object) -> int:

@@ -10,6 +10,7 @@ from authsvc.tokens import base64url
 from authsvc.tokens.claims import (
     AccessClaims,
     ClaimRules,
+    claims_template,
     encode_claims,
     parse_claims,
 )
@@ -43,6 +44,7 @@ class AccessTokenIssuer:
         self.ttl = ttl
         self._key_ring = key_ring
         self._rules = ClaimRules(issuer, audience, client_id, ttl)
+        self._template = claims_template(self._rules)
         self._clock = clock
         self._remembered = RememberedTokens()
 
@@ -64,7 +66,7 @@ class AccessTokenIssuer:
             amr=amr,
         )
         key = self._key_ring.signing_key(now)
-        signing_input = key.jws_header + b"." + base64url.encode(encode_claims(claims, self._rules))
+        signing_input = key.jws_header + b"." + base64url.encode(encode_claims(claims, self._template))
         return (signing_input + b"." + base64url.encode(key.sign(signing_input))).decode("ascii")
 
     def verify(self, token: str) -> AccessClaims:
