@@ -9,36 +9,63 @@ import asyncio
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 from authsvc.errors import Overloaded
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_REST: Final = 5.0
+"""How much longer than others kept it waiting for a core a thread rests then, during a flood."""
+_LONGEST_REST: Final = 1.0
+_FLOOD_LASTS: Final = 2.0
+"""Seconds after the last refusal until a flood counts as over."""
+_WEIGHT: Final = 0.3
+"""Of the last hash, in what a hash is thought to take."""
+_HOPE: Final = 0.8
+"""The share of its time that work may be expected to wait: what is left is for being wrong."""
+_STANDING: Final = 0.25
+"""Seconds of work that may wait during a flood: a longer queue serves nobody sooner."""
+
 
 class HashingQueue:
     """``threads`` works at a time, ``length`` more waiting, each for at most ``timeout`` seconds.
 
+    Work that would probably have to wait longer, by what the last hashes took, is refused at once, or given
+    up as soon as that is known. During a flood, when work has been refused lately, fewer wait.
+
     ``niceness`` is the threads' scheduling priority on Linux (nice(2)), so that short requests go first.
-    Elsewhere, and where the system forbids it, they run at normal priority.
+    Elsewhere, and where the system forbids it, they run at normal priority. During a flood they also
+    rest after each hash for which they had to wait for a core: who logs in may wait then, but nobody else
+    shall notice. On cores that nobody else wants, they do not rest.
     """
 
     def __init__(self, *, threads: int, length: int, timeout: float, niceness: int) -> None:
+        self._threads = threads
+        self._capacity = threads + length
+        self._timeout = timeout
         self._executor = ThreadPoolExecutor(
             threads, thread_name_prefix="hashing", initializer=_lower_priority, initargs=(niceness,)
         )
-        self._capacity = threads + length
-        self._timeout = timeout
-        self._jobs: set[Future[Any]] = set()  # running or waiting; add and discard are atomic
+        self._jobs: dict[Future[Any], None] = {}  # running or waiting, in order; each change is atomic
+        self._takes = 0.0  # seconds, as far as is known
+        self._flooded_until = 0.0
+        self._of_thread = threading.local()
+        self._closed = threading.Event()
 
     @property
     def is_full(self) -> bool:
-        """Whether more work would be refused now."""
-        return len(self._jobs) >= self._capacity
+        """Whether more work would be refused now. Who asks has some, so that it counts as refused."""
+        before, now = len(self._jobs), time.monotonic()
+        full = before >= min(self._capacity, self._room(_STANDING if now < self._flooded_until else None))
+        if full:
+            self._flooded_until = now + _FLOOD_LASTS
+        return full
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``work`` on one of the threads, with the caller's context variables, and return its result.
@@ -50,11 +77,11 @@ class HashingQueue:
             raise Overloaded
         context = copy_context()
         try:
-            job = self._executor.submit(lambda: context.run(work, *args, **kwargs))
+            job = self._executor.submit(self._compute, lambda: context.run(work, *args, **kwargs))
         except RuntimeError as error:
             raise Overloaded from error  # closed
-        self._jobs.add(job)
-        job.add_done_callback(self._jobs.discard)
+        self._jobs[job] = None
+        job.add_done_callback(self._forget)
         try:
             answer = asyncio.wrap_future(job)
             await asyncio.wait({answer}, timeout=self._timeout)
@@ -66,7 +93,43 @@ class HashingQueue:
 
     def close(self) -> None:
         """Take no more work and drop what waits; its callers are told `Overloaded`. Returns at once."""
+        self._closed.set()
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _room(self, seconds: float | None = None) -> int:
+        """Return how many jobs, running or waiting, are probably done in so many seconds; more than run."""
+        served = self._threads * (seconds or _HOPE * self._timeout) / (self._takes or 1e-6)
+        return self._threads + 1 + int(served)
+
+    def _forget(self, job: Future[Any]) -> None:
+        self._jobs.pop(job, None)
+
+    def _compute(self, work: Callable[[], T]) -> T:
+        """Do ``work`` on one of the threads, after a rest if it has to."""
+        began = time.monotonic()
+        if began < self._flooded_until:
+            self._closed.wait(getattr(self._of_thread, "rest", 0.0))
+        waited_before = _waited()
+        try:
+            return work()
+        finally:
+            self._of_thread.rest = min(_LONGEST_REST, _REST * (_waited() - waited_before))
+            took = time.monotonic() - began
+            self._takes += _WEIGHT * (took - self._takes) if self._takes else took
+            for job in list(self._jobs)[self._room() :]:
+                job.cancel()  # it would wait in vain
+
+
+def _waited() -> float:
+    """Return for how many seconds the calling thread could have run, but others had the cores; 0 if unknown.
+
+    Linux counts it (Documentation/scheduler/sched-stats.rst): nanoseconds run, nanoseconds waited, turns.
+    """
+    try:
+        with open("/proc/thread-self/schedstat", encoding="ascii") as counted:  # noqa: PTH123  (half the time)
+            return int(counted.read().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return 0.0
 
 
 def _lower_priority(niceness: int) -> None:
