@@ -102,6 +102,7 @@ def create_app(
     app = GuardedService(
         Hosts.of(settings.public_url, settings.allowed_hosts),
         settings.cors_origins,
+        logged=settings.request_log,
         title="authsvc",
         version=__version__,
         summary="Self-hosted authentication: users, sessions, tokens.",

@@ -285,6 +285,10 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least severe level that is logged."
     )
+    request_log: float = Field(
+        0, ge=0, le=1,
+        description="The share of requests that are logged, each in a line: 0.01 is a hundredth, 1 is all.",
+    )  # fmt: skip
     log_format: Literal["json", "console"] = Field(
         "json", description="How logs are written: a JSON object a line, or to be read on a terminal."
     )
