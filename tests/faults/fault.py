@@ -20,7 +20,7 @@ class Fault:
     silence_is_allowed: ClassVar[bool] = False
     """Whether connections of clients may close without an answer: only where processes end."""
     lateness_is_allowed: ClassVar[bool] = False
-    """Whether a 503 may come late: only where the process that owes it stands still."""
+    """Whether a 503 may come late: only where the process that owes it stands still, or has yet to start."""
     sessions_may_vanish: ClassVar[bool] = False
     clock_lies: ClassVar[bool] = False
     needs_world: ClassVar[bool] = False

@@ -78,6 +78,7 @@ class ServiceRestarted(Fault):
     sentence = "The service is told to stop under load (SIGTERM), and started again."
     of = "process"
     silence_is_allowed = True
+    lateness_is_allowed = True  # who connects while it starts waits until it has started
 
     async def inject(self, stack: Stack) -> None:
         await stack.stop_service()
@@ -91,6 +92,7 @@ class ServiceKilled(Fault):
     sentence = "All processes of the service are killed at once (SIGKILL), and started again."
     of = "process"
     silence_is_allowed = True
+    lateness_is_allowed = True  # who connects while it starts waits until it has started
 
     async def inject(self, stack: Stack) -> None:
         assert stack.service is not None
