@@ -86,10 +86,10 @@ def create_app(
     flows = wire(settings, database, redis, clock)
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
         housekeeping = await _begin_housekeeping(flows)
         try:
-            yield
+            yield {health.WITHDRAW: flows.check_health.withdraw}
         finally:
             housekeeping.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -40,7 +40,7 @@
     ├── TooManyAttempts                  try again after a while
     ├── NotNow                           the service, not the request, is at fault
     │   ├── Overloaded                   more work than it can do
-    │   └── ServiceUnavailable           something it depends on is down (kit's Outage is told as this)
+    │   └── ServiceUnavailable           what it depends on is down (kit's Outage is told as it), or it stops
     └── InternalError                    a defect of ours
 
 A ``code`` is part of the API: stable, pinned by a test. A class without one of its own is told as its
@@ -324,7 +324,7 @@ class Overloaded(NotNow):
 
 
 class ServiceUnavailable(NotNow):
-    """Something that the service depends on does not answer."""
+    """Something that the service depends on does not answer, or the service stops."""
 
     code = "service_unavailable"
     title = "The service cannot answer now"

@@ -109,6 +109,13 @@ class Settings(BaseSettings):
         le=1_000_000,
         description="How many connections each process takes; one more is answered 503 `overloaded`.",
     )
+    shutdown_delay: Duration = Field(
+        _seconds(7),
+        ge=_seconds(0),
+        le=_seconds(600),
+        description="How long everything is still served after SIGTERM, while `/readyz` answers 503 so that "
+        "load balancers turn elsewhere; a second SIGTERM ends it. `authsvc dev` does not wait.",
+    )
     docs_enabled: bool = Field(default=False, description="Whether /docs and /openapi.json are served.")
 
     # Sessions and tokens

@@ -245,6 +245,7 @@ def _variables(servers: DevServers, canaries: Canaries, *, behind_a_proxy: bool)
         "AUTHSVC_LOG_LEVEL": "debug",
         "AUTHSVC_REDIS_TIMEOUT": "10s",  # a busy machine is slow; outages are tested elsewhere
         "AUTHSVC_HASHING_NICENESS": "0",
+        "AUTHSVC_SHUTDOWN_DELAY": "0",
     }
 
 

@@ -20,7 +20,11 @@ PATIENCE = 50  # seconds
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """Nothing of this process's own settings, but those given: ``port="0"`` is AUTHSVC_PORT."""
+    """Nothing of this process's own settings, but those given: ``port="0"`` is AUTHSVC_PORT.
+
+    Who stops a service does not wait, unless that is what is tested.
+    """
+    settings = {"shutdown_delay": "0"} | settings
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AUTHSVC_")}
     named = {f"AUTHSVC_{name.upper()}": value for name, value in settings.items()}
     return kept | {"PYTHONPATH": str(SOURCE), "PYTHONUNBUFFERED": "1"} | named

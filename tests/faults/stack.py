@@ -154,6 +154,7 @@ class Stack:
             "AUTHSVC_WORKERS": str(WORKERS),
             "AUTHSVC_REFRESH_GRACE": "1m",
             "AUTHSVC_HASHING_NICENESS": "0",
+            "AUTHSVC_SHUTDOWN_DELAY": "0",
             "AUTHSVC_HASHING_QUEUE_TIMEOUT": f"{QUEUE:.0f}s",
             "AUTHSVC_ATTEMPTS_PER_ACCOUNT": "100",
             "AUTHSVC_ATTEMPTS_PER_ADDRESS": "1000000",

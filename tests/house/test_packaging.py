@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from datetime import timedelta
 from fnmatch import fnmatch
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -14,6 +15,9 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from authsvc.cli.serve import _GRACE
+from authsvc.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 LOCKS = ("build", "serve", "dev", "test", "bench", "attack", "native", "audit")
@@ -225,6 +229,12 @@ def test_compose_may_do_without_tls_because_its_stores_are_on_a_network_of_their
     assert "inside: {internal: true}" in text("compose.yaml")
     for name in ("postgres", "valkey"):
         assert "networks: [inside]" in services()[name]
+
+
+def test_compose_waits_until_the_service_has_stopped_in_order() -> None:
+    needed = Settings.model_fields["shutdown_delay"].default + _GRACE
+    (patience,) = re.findall(r"stop_grace_period: (\d+)s", services()["authsvc"])
+    assert timedelta(seconds=int(patience)) >= needed + timedelta(seconds=5)
 
 
 def test_every_setting_reaches_the_service_in_compose() -> None:

@@ -62,6 +62,7 @@ async def run_service(urls: Urls, secret: str, folder: Path) -> AsyncIterator[Ru
         "AUTHSVC_ATTEMPTS_PER_ADDRESS": "1000000",
         "AUTHSVC_REGISTRATIONS_PER_ADDRESS": "1000000",
         "AUTHSVC_LOG_LEVEL": "error",
+        "AUTHSVC_SHUTDOWN_DELAY": "0",
     }
     settings = load(variables)
     database, redis = Database(urls.database), RedisClient.connect(urls.redis, timeout=10, max_connections=16)

@@ -12,15 +12,17 @@ from fastapi import FastAPI
 
 from authsvc.cli.serve import server_options
 from authsvc.server.connection import Connection
+from authsvc.server.stopping import OrderlyServer
 from authsvc.settings import Settings
 
 
-class Server(uvicorn.Server):
+class Server(OrderlyServer):
     """As it is started in production, on this loop."""
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         # Whoever made the application has opened it.
-        super().__init__(uvicorn.Config(app, **(server_options(settings) | {"lifespan": "off"})))
+        options = server_options(settings) | {"lifespan": "off"}
+        super().__init__(uvicorn.Config(app, **options), settings.shutdown_delay)
         self.ready = asyncio.Event()
         self.port = 0
         self.clients: list[Client] = []
@@ -59,6 +61,12 @@ class Client:
         self.reader = reader
         self.writer = writer
         self.connection = connection
+        self.head = ""
+
+    @property
+    def is_told_to_go(self) -> bool:
+        """Whether the last answer said that the connection ends with it."""
+        return "\r\nconnection: close\r\n" in self.head
 
     async def send(self, data: bytes) -> None:
         """Return when the server has it."""
@@ -71,7 +79,7 @@ class Client:
         return await self.answer()
 
     async def answer(self) -> tuple[int, dict[str, Any]]:
-        head = (await self.reader.readuntil(b"\r\n\r\n")).decode().lower()
+        self.head = head = (await self.reader.readuntil(b"\r\n\r\n")).decode().lower()
         length = next(int(line[15:]) for line in head.split("\r\n") if line.startswith("content-length:"))
         return int(head.split()[1]), json.loads(await self.reader.readexactly(length))
 

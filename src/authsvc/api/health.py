@@ -1,11 +1,14 @@
 """/livez, /readyz."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from authsvc.flows.check_health import CheckHealth
+from authsvc.flows.check_health import CheckHealth, Status
+
+WITHDRAW: Final = "authsvc.withdraw"
+"""What the server calls when it is told to stop, by its name in the state of ASGI's lifespan."""
 
 
 class Liveness(BaseModel):
@@ -17,7 +20,7 @@ class Liveness(BaseModel):
 class Readiness(BaseModel):
     """Whether the service can do its work, and what it waits for."""
 
-    status: Literal["ok", "unavailable"]
+    status: Status
     dependencies: dict[str, str]
 
 
@@ -32,10 +35,10 @@ def router(check_health: CheckHealth) -> APIRouter:
 
     @routes.get("/readyz", responses={503: {"model": Readiness}})
     async def readyz(response: Response) -> Readiness:
-        """Tell whether requests can be served: 200, or 503 with what is missing."""
+        """Tell whether requests should be sent here: 200, or 503 with what is missing, or while it stops."""
         health = await check_health()
         if not health.ready:
             response.status_code = 503
-        return Readiness(status="ok" if health.ready else "unavailable", dependencies=dict(health.states))
+        return Readiness(status=health.status, dependencies=dict(health.states))
 
     return routes

@@ -23,6 +23,7 @@ from authsvc.devservers import DevServers, sigterm_leaves
 from authsvc.devservers.folders import LockedFolder
 from authsvc.environment import environment, is_set, load, variable
 from authsvc.kit.logs import configure_logs
+from authsvc.server.stopping import OrderlyServer
 from authsvc.settings import InvalidSettings, Settings
 
 _FOLDER = ".authsvc"
@@ -105,7 +106,7 @@ def _kept_secret(folder: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-class _Server(uvicorn.Server):
+class _Server(OrderlyServer):
     """Leaves signals to us, and says when it is ready."""
 
     def __init__(self, settings: Settings, welcome_text: str) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import structlog
 import uvicorn
-from uvicorn.supervisors import Multiprocess
 
 from authsvc.cli.listening import listening, local_url
 from authsvc.cli.operate import open_flows
@@ -20,6 +19,8 @@ from authsvc.kit.outage import Outage
 from authsvc.migrations import pending
 from authsvc.server.descriptors import allow_descriptors, descriptors_for
 from authsvc.server.gate import Gate
+from authsvc.server.stopping import OrderlyServer
+from authsvc.server.workers import Workers
 from authsvc.settings import Settings
 
 _KEEP_ALIVE = timedelta(seconds=5)
@@ -63,11 +64,11 @@ def run_service() -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: sys.exit(0))
         if settings.workers == 1:
-            _Server(config).run(sockets=[listener])
+            _Server(config, settings.shutdown_delay).run(sockets=[listener])
             return
-        workers = _Workers(config, sockets=[listener])
+        workers = _Workers(config, [listener], settings.shutdown_delay)
         workers.run()
-        if any(worker.exitcode == uvicorn.config.STARTUP_FAILURE for worker in workers.processes):
+        if workers.failed:
             sys.exit(1)
 
 
@@ -92,7 +93,7 @@ async def check(settings: Settings) -> None:
         await flows.check_health()  # logs a warning of each, with advice
 
 
-class _Server(uvicorn.Server):
+class _Server(OrderlyServer):
     """Says when it is ready."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -101,14 +102,8 @@ class _Server(uvicorn.Server):
             _log.info("listening", url=local_url(sockets[0]), workers=1)
 
 
-class _Workers(Multiprocess):
+class _Workers(Workers):
     """Says when all are ready for the first time."""
 
-    _told = False
-
-    def keep_subprocess_alive(self) -> None:
-        """Look after the workers: called again and again."""
-        super().keep_subprocess_alive()
-        if not self._told and all(worker.is_ready() for worker in self.processes):
-            self._told = True
-            _log.info("listening", url=local_url(self.sockets[0]), workers=len(self.processes))
+    def when_all_serve(self) -> None:
+        _log.info("listening", url=local_url(self.sockets[0]), workers=len(self.processes))

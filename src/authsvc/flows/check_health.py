@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Literal
 
 import structlog
 
@@ -25,6 +26,8 @@ ADVICE = {
 }
 """What each state but "ok" means, and what to do about it."""
 
+Status = Literal["ok", "unavailable", "stopping"]
+
 Probe = Callable[[], Awaitable[str]]
 """Returns "ok", or a word that says what is wrong; an `Outage` reads as "down"."""
 
@@ -38,11 +41,19 @@ class Health:
 
     states: Mapping[str, str]
     causes: Mapping[str, str] = field(default_factory=dict)
+    stopping: bool = False
 
     @property
     def ready(self) -> bool:
-        """Whether all is well."""
-        return all(state == "ok" for state in self.states.values())
+        """Whether requests should be sent here."""
+        return self.status == "ok"
+
+    @property
+    def status(self) -> Status:
+        """All of it in a word."""
+        if self.stopping:
+            return "stopping"
+        return "ok" if all(state == "ok" for state in self.states.values()) else "unavailable"
 
 
 @dataclass(slots=True)
@@ -55,9 +66,16 @@ class CheckHealth:
     max_age: timedelta = timedelta(seconds=1)
     _asked: "asyncio.Task[Health] | None" = field(default=None, init=False)
     _asked_at: datetime | None = field(default=None, init=False)
+    _withdrawn: bool = field(default=False, init=False)
+
+    def withdraw(self) -> None:
+        """Be unready from now on, whatever the dependencies say: the process is about to stop."""
+        self._withdrawn = True
 
     async def __call__(self) -> Health:
         """Return what was found within ``max_age``; who comes together shares the questions."""
+        if self._withdrawn:
+            return Health({}, stopping=True)
         if self._asked is None or not self._is_fresh():
             self._asked = asyncio.create_task(self._ask_all())
             self._asked_at = self.clock()

@@ -21,6 +21,7 @@ from authsvc.errors import (
     HeadersTooLarge,
     MalformedHttp,
     RequestTimeout,
+    ServiceUnavailable,
     TargetTooLong,
 )
 from authsvc.server import limits
@@ -45,7 +46,9 @@ _HEAD, _BODY, _WHOLE = Stage
 
 
 class Gate(Protocol):
-    """What a connection reports to when it begins."""
+    """What a connection reports to when it begins, and what tells it to end."""
+
+    is_leaving: bool
 
     def enter(self, connection: "Connection") -> None:
         """Take note of a connection, or refuse it."""
@@ -138,8 +141,8 @@ class Connection(ReadyAnswers):
         if upgrade:
             self._refuse_body()
         super().on_headers_complete()
-        if upgrade:
-            self.cycle.keep_alive = False  # the parser reads no further
+        if upgrade or self._gate.is_leaving:
+            self.cycle.keep_alive = False  # the parser reads no further; or the process ends soon
         self.headers = _COMPLETE
         self._stage = _BODY
         self._deadline = _NEVER
@@ -210,6 +213,29 @@ class Connection(ReadyAnswers):
             self.transport.write(refusal(error, path, self.server_state.default_headers))
         if self.transport.can_write_eof():
             self.transport.write_eof()  # and listen a little longer: closing now could destroy the answer
+
+    # What the server calls when it stops
+
+    def shutdown(self) -> None:
+        """End after what is under way or arriving. Who asks nothing is let go when the gate looks next.
+
+        Not at once: a request may be in the socket, unread, and closing would destroy it.
+        """
+        if self._is_answering:
+            self.cycle.keep_alive = False
+        elif not self._done and not self._received:
+            self._stage = _WHOLE  # whatever comes now has its own deadline
+            self._deadline = self.loop.time()
+
+    def give_up(self) -> None:
+        """Answer 503 to what is under way: nobody will wait for it any more."""
+        if not self._is_answering:
+            self.transport.close()
+        elif self.cycle.response_started or self.pipeline:
+            self.transport.abort()  # so that nobody takes half an answer for a whole one
+        else:
+            self._stage = _BODY  # of a request that may be refused still
+            self.refuse(ServiceUnavailable())
 
     # The rest
 

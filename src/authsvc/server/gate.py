@@ -15,6 +15,8 @@ class Gate:
     """Makes each connection: what uvicorn takes for ``http=``. Every worker process has its own copy."""
 
     def __init__(self, max_connections: int) -> None:
+        self.is_leaving = False
+        """Whether each connection ends with its next answer."""
         self._max_connections = max_connections
         self._next_look: TimerHandle | None = None
 
