@@ -121,6 +121,7 @@ class World:
             "redis_url": self.settings.redis_url.get_secret_value(),
             "redis_timeout": "2",
             "port": str(port),
+            "shutdown_delay": "0",
             "host": "127.0.0.1",
             "log_level": "error",
             "access_token_ttl": "900",
