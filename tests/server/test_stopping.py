@@ -30,7 +30,7 @@ def settings(settings: Settings) -> Settings:
 async def withdraw(server: Server) -> None:
     """Tell it to stop, and return when it has heard it."""
     server.stop()
-    await until(lambda: server.config.http.is_leaving)  # type: ignore[union-attr]  # the gate
+    await until(lambda: server._withdrawn)
 
 
 async def become_deaf(server: Server) -> None:
@@ -67,7 +67,7 @@ class TestForTheDelay:
     async def test_a_second_signal_ends_it(self, server):
         server._captured_signals = Ignored()
         server.handle_exit(15, None)
-        await until(lambda: server.config.http.is_leaving)
+        await until(lambda: server._withdrawn)
         assert not server.should_exit
         server.handle_exit(15, None)
         await become_deaf(server)
