@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -49,12 +49,9 @@ async def proxied(name: str, folder: Path, behind: Mapping[Service, Place]) -> A
             own = folder / service
             own.mkdir()
             port = free_port()
-            command = (_nginx if name == "nginx" else _haproxy)(own, folder, port, place.port)
-            log = own / "log"
-            with await asyncio.to_thread(log.open, "wb") as output:
-                processes.append(await asyncio.create_subprocess_exec(*command, stdout=output, stderr=output))
+            processes.append(await _start(name, own, folder, port, [place.port]))
             places[service] = Place(port, tls)
-            logs += [log, *([own / "access.log"] if name == "nginx" else [])]
+            logs += [own / "log", *([own / "access.log"] if name == "nginx" else [])]
         for place in places.values():
             await _wait_until_it_passes(place)
         yield Proxied(places, tuple(logs))
@@ -65,7 +62,28 @@ async def proxied(name: str, folder: Path, behind: Mapping[Service, Place]) -> A
             await process.wait()
 
 
-def _nginx(own: Path, folder: Path, port: int, behind: int) -> tuple[str, ...]:
+@asynccontextmanager
+async def balanced(name: str, folder: Path, behind: Sequence[int]) -> AsyncIterator[Place]:
+    """Start one ``name`` in front of several instances of one service."""
+    place = Place(free_port(), await asyncio.to_thread(_certificate, folder))
+    process = await _start(name, folder, folder, place.port, behind)
+    try:
+        await _wait_until_it_passes(place)
+        yield place
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def _start(
+    name: str, own: Path, folder: Path, port: int, behind: Sequence[int]
+) -> asyncio.subprocess.Process:
+    command = (_nginx if name == "nginx" else _haproxy)(own, folder, port, behind)
+    with await asyncio.to_thread((own / "log").open, "wb") as output:
+        return await asyncio.create_subprocess_exec(*command, stdout=output, stderr=output)
+
+
+def _nginx(own: Path, folder: Path, port: int, behind: Sequence[int]) -> tuple[str, ...]:
     text = (_CONFIGURATIONS / "nginx.conf").read_text(encoding="utf-8")
     text = re.sub(r"^ *listen \[::\]:.*\n", "", text, flags=re.MULTILINE)
     moved = "".join(f"{kind}_temp_path {own / kind};" for kind in ("client_body", *_MOVED[1:]))
@@ -74,7 +92,9 @@ def _nginx(own: Path, folder: Path, port: int, behind: int) -> tuple[str, ...]:
         {
             r"(?<=listen )443\b": f"127.0.0.1:{port}",
             r"(?<=listen )80\b": f"127.0.0.1:{free_port()}",
-            r"127\.0\.0\.1:8000": f"127.0.0.1:{behind}",
+            r"^( *server )127\.0\.0\.1:8000( .*\n)": "".join(
+                rf"\g<1>127.0.0.1:{each}\g<2>" for each in behind
+            ),
             r"/etc/ssl/authsvc/": f"{folder}/",
             r"/var/log/nginx/": f"{own}/",
             r"(?<=^http \{\n)": moved + "\n",
@@ -88,12 +108,14 @@ def _nginx(own: Path, folder: Path, port: int, behind: int) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _haproxy(own: Path, folder: Path, port: int, behind: int) -> tuple[str, ...]:
+def _haproxy(own: Path, folder: Path, port: int, behind: Sequence[int]) -> tuple[str, ...]:
     text = _filled(
         (_CONFIGURATIONS / "haproxy.cfg").read_text(encoding="utf-8"),
         {
             r"(?<=bind ):443\b": f"127.0.0.1:{port}",
-            r"127\.0\.0\.1:8000": f"127.0.0.1:{behind}",
+            r"^( *server )one 127\.0\.0\.1:8000(.*\n)": "".join(
+                rf"\g<1>at{each} 127.0.0.1:{each}\g<2>" for each in behind
+            ),
             r"/etc/ssl/authsvc/": f"{folder}/",
         },
     )
