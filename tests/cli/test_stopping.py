@@ -24,6 +24,7 @@ pytestmark = pytest.mark.timeout(180)
 
 LINUX = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="asks Linux for processes")
 STOPPING = {"status": "stopping", "dependencies": {}}
+LONG = "10m"  # nothing here waits for its end
 
 
 @contextmanager
@@ -48,7 +49,7 @@ def workers_of(service: Running) -> list[int]:
 @pytest.mark.parametrize("workers", [1, 2], ids=["one worker", "two workers"])
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_told_to_stop_it_is_unready_and_serves_until_it_is_told_again(env, tmp_path, workers, how):
-    with serving(env, tmp_path, workers, "10m") as service:
+    with serving(env, tmp_path, workers, LONG) as service:
         service.process.send_signal(how)
         service.wait_until_said('"event": "stopping"', workers)
         for _ in range(5):  # each worker answers some
@@ -71,7 +72,7 @@ def test_it_stops_by_itself_after_the_delay(env, tmp_path, workers):
 
 @LINUX
 def test_a_signal_to_the_whole_group_is_one_signal(env, tmp_path):
-    with serving(env, tmp_path, 2, "10m") as service:
+    with serving(env, tmp_path, 2, LONG) as service:
         for pid in [*workers_of(service), service.process.pid]:
             os.kill(pid, signal.SIGINT)
         service.wait_until_said('"event": "stopping"', 2)
@@ -112,12 +113,23 @@ async def test_a_worker_that_is_killed_is_replaced_while_the_other_serves(env, t
         assert service.stop(signal.SIGTERM) == 0
 
 
+@LINUX
+async def test_a_worker_that_stands_still_is_replaced(env, tmp_path):
+    with serving(env, tmp_path, 2, "0") as service:
+        (still, _) = await asyncio.to_thread(workers_of, service)
+        os.kill(still, signal.SIGSTOP)
+        await eventually(lambda: '"stood_still": true' in service.said, within=PATIENCE)
+        await eventually(lambda: len(workers_of(service)) == 2, within=PATIENCE)
+        assert still not in workers_of(service)
+        assert service.stop(signal.SIGTERM) == 0
+
+
 def starting_in_vain(how: str) -> "subprocess.Popen[str]":
     paths = os.pathsep.join([str(SOURCE), str(SOURCE.parent)])
     return subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-m", "tests.cli.dying", how],
-        env=environment() | {"PYTHONPATH": paths},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env=environment() | {"PYTHONPATH": paths}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
 
 
