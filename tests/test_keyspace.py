@@ -18,7 +18,13 @@ def test_the_names_are_pinned():
     assert KEYS.sessions(USER) == f"{user}:s"
     assert KEYS.epoch(USER) == f"{user}:e"
     assert KEYS.record(USER) == f"{user}:r"
+    assert KEYS.probe() == "authsvc:{probe}"
     assert KEYS.bucket("account", "0" * 32) == f"authsvc:{{throttle}}:account:{'0' * 32}"
+
+
+def test_what_no_key_is_called_is_in_no_pattern_and_under_the_prefix():
+    assert not KEYS.pattern.fullmatch(KEYS.probe())
+    assert KEYS.probe().startswith("authsvc:")
 
 
 @pytest.mark.parametrize("prefix", ["authsvc", "a", "my-app_2"])

@@ -12,7 +12,8 @@ its 16 bytes in base64url (RFC 4648, section 5) without padding; what is no sess
 | ``record(user)``            | string | `RECORD_TTL`                 | sessions: keep_record      |
 | ``bucket(rule, subject)``   | hash   | until it is empty            | throttle: reserve, refund  |
 
-All buckets of attempts share one hash tag: a login counts in several of them in one script.
+All buckets of attempts share one hash tag: a login counts in several of them in one script. No key ever
+bears the name that ``probe()`` returns.
 """
 
 import re
@@ -76,6 +77,10 @@ class Keyspace:
     def record(self, user_id: UUID) -> str:
         """The user's public record, as served by GET /user, with its version in front."""
         return f"{self.session_prefix(user_id)}r"
+
+    def probe(self) -> str:
+        """What no key is called: who asks whether writes are taken, asks with it."""
+        return f"{self.prefix}:{{probe}}"
 
     def bucket(self, rule: str, subject_digest: str) -> str:
         """How much of a limit is used up; ``subject_digest`` is 32 hexadecimal digits."""

@@ -29,7 +29,7 @@ from authsvc.keyspace import Keyspace
 from authsvc.kit.clock import Clock
 from authsvc.kit.database import Database
 from authsvc.kit.redis import RedisClient
-from authsvc.migrations import pending
+from authsvc.migrations import examine
 from authsvc.passwords.blocklist import load_common_passwords
 from authsvc.passwords.breached import BreachedPasswords, UnusableFile
 from authsvc.passwords.hasher import HashingProfile, PasswordHasher
@@ -145,7 +145,7 @@ def wire(settings: Settings, database: Database, redis: RedisClient, clock: Cloc
         end_session=EndSession(users, sessions, session_ttl, clock),
         set_user_disabled=SetUserDisabled(users, sessions),
         rotate_signing_key=RotateSigningKey(key_store, schedule, settings.signing_algorithm, clock),
-        check_health=_check_health(database, redis, key_ring, clock),
+        check_health=_check_health(database, redis, keys, key_ring, clock),
         list_events=ListEvents(audit, users),
         forget_events=forget_events,
         maintain=Maintain(key_ring, users, forget_events),
@@ -199,12 +199,14 @@ def rules_of(settings: Settings) -> Rules:
     )
 
 
-def _check_health(database: Database, redis: RedisClient, key_ring: KeyRing, clock: Clock) -> CheckHealth:
+def _check_health(
+    database: Database, redis: RedisClient, keys: Keyspace, key_ring: KeyRing, clock: Clock
+) -> CheckHealth:
     async def probe_database() -> str:
-        return "schema_outdated" if await pending(database) else "ok"
+        return await examine(database)
 
     async def probe_redis() -> str:
-        return await check_server(redis)
+        return await check_server(redis, keys)
 
     async def probe_signing_keys() -> str:
         key_ring.signing_key(clock())

@@ -122,6 +122,63 @@ async def test_a_silent_dependency_is_down_after_the_timeout_and_hides_no_other(
     spoke.set()
 
 
+# A107
+@pytest.mark.parametrize("state", ["read_only", "full"])
+async def test_what_takes_no_writes_is_told_and_requests_are_still_sent_here(state):
+    check = CheckHealth({"database": CountingProbe(), "redis": CountingProbe(state)}, SettableClock())
+    async with of_probes(check) as client:
+        answer = await client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "degraded", "dependencies": {"database": "ok", "redis": state}}
+
+
+async def test_what_is_down_counts_for_more_than_what_takes_no_writes():
+    check = CheckHealth({"a": CountingProbe("full"), "b": CountingProbe("too_old")}, SettableClock())
+    async with of_probes(check) as client:
+        answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
+
+
+# A107
+async def test_who_is_told_to_stop_is_unready_at_once_and_asks_nobody():
+    probe = CountingProbe()
+    check = CheckHealth({"it": probe}, SettableClock())
+    async with of_probes(check) as client:
+        assert (await client.get("/readyz")).status_code == 200
+        check.withdraw()
+        answer = await client.get("/readyz")
+        assert (await client.get("/livez")).status_code == 200
+    assert (answer.status_code, answer.json()) == (503, {"status": "stopping", "dependencies": {}})
+    assert probe.asked == 1
+
+
+async def test_what_is_unfit_is_logged_when_that_changes_and_once_a_minute():
+    probe, clock = CountingProbe("full"), SettableClock()
+    check = CheckHealth({"redis": probe}, clock)
+
+    async def told_within(seconds: int) -> list[tuple[str, str | None]]:
+        with capture_logs() as logged:
+            for _ in range(seconds):
+                await check()
+                clock.advance(timedelta(seconds=1))
+        return [(line["event"], line.get("state")) for line in logged]
+
+    assert await told_within(60) == [("dependency_unfit", "full")]
+    assert await told_within(60) == [("dependency_unfit", "full")]
+    probe.answer = "read_only"
+    assert await told_within(10) == [("dependency_unfit", "read_only")]
+    probe.answer = "ok"
+    assert await told_within(10) == [("dependency_fit", None)]
+    probe.answer = "read_only"
+    assert await told_within(10) == [("dependency_unfit", "read_only")]
+
+
+def of_probes(check: CheckHealth) -> httpx.AsyncClient:
+    app = FastAPI()
+    app.include_router(health.router(check))
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
+
+
 async def test_why_something_is_down_is_for_the_log_and_never_for_an_answer():
     async def refused() -> str:
         raise Outage("database") from ConnectionRefusedError(111, "canary")
@@ -130,10 +187,8 @@ async def test_why_something_is_down_is_for_the_log_and_never_for_an_answer():
         raise Outage("database")
 
     check = CheckHealth({"database": refused, "signing_keys": keyless}, SettableClock())
-    app = FastAPI()
-    app.include_router(health.router(check))
     with capture_logs() as logged:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        async with of_probes(check) as client:
             answer = await client.get("/readyz")
     assert answer.status_code == 503
     assert "canary" not in answer.text

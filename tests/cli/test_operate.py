@@ -209,6 +209,16 @@ async def test_the_doctor_says_what_to_do_about_a_redis_that_evicts(service, env
     assert "noeviction" in examined.stdout
 
 
+async def test_the_doctor_says_what_to_do_about_a_redis_that_takes_no_writes(service, env, servers, tmp_path):
+    redis = RedisClient.connect(servers.redis, timeout=5, max_connections=1)
+    await redis.execute("REPLICAOF", "127.0.0.1", "1")
+    examined = authsvc("doctor", where=tmp_path, env=env)
+    await redis.execute("REPLICAOF", "NO", "ONE")
+    await redis.close()
+    assert examined.returncode == 1
+    assert re.search(r"^AUTHSVC_REDIS_URL +read_only  It takes no writes", examined.stdout, re.MULTILINE)
+
+
 def test_the_doctor_survives_what_it_finds(env, tmp_path):
     nowhere = env | {
         "AUTHSVC_DATABASE_URL": "postgresql+asyncpg://a:b@127.0.0.1:1/c",

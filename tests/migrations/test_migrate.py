@@ -7,11 +7,11 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext, MigrationStep
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, make_url, text
 
 from authsvc.kit.database import Database, DatabaseLimits, metadata
 from authsvc.kit.outage import Outage
-from authsvc.migrations import _is_outdated, _run, _script, alembic_config, migrate, pending
+from authsvc.migrations import _is_outdated, _run, _script, alembic_config, examine, migrate, pending
 from authsvc.sessions import tables as sessions_tables  # noqa: F401 - registers its table with the metadata
 from authsvc.tokens import tables as tokens_tables  # noqa: F401 - likewise
 from authsvc.users import tables as users_tables  # noqa: F401 - likewise
@@ -116,6 +116,20 @@ async def test_a_newer_schema_is_as_good_as_ones_own_and_left_alone(database):
         await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     assert not await pending(database)
     assert await migrate(database) == []
+
+
+async def test_a_postgres_that_takes_no_writes_is_told_and_not_pending(database):  # A107
+    await migrate(database)
+    assert await examine(database) == "ok"
+    if database.is_sqlite:
+        return
+    name = make_url(database.url).database
+    async with database.read() as connection:
+        await connection.execute(text(f"ALTER DATABASE {name} SET default_transaction_read_only = on"))
+    told = await asyncio.to_thread(Database, database.url)
+    assert await examine(told) == "read_only"
+    assert not await pending(told)
+    await told.close()
 
 
 async def test_a_history_without_any_revision_is_pending(database):

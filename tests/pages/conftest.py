@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from httpx import AsyncClient
-from tests.pages.visiting import gone, hostile, outdated, visitor, well
+from tests.pages.visiting import gone, hostile, outdated, read_only, visitor, well
 
 
 @pytest.fixture
@@ -22,6 +22,12 @@ async def client_without_docs() -> AsyncIterator[AsyncClient]:
 @pytest.fixture
 async def client_in_trouble() -> AsyncIterator[AsyncClient]:
     async with visitor({"database": outdated, "redis": gone, "signing_keys": well}) as visiting:
+        yield visiting
+
+
+@pytest.fixture
+async def client_without_writes() -> AsyncIterator[AsyncClient]:
+    async with visitor({"database": read_only, "redis": well}) as visiting:
         yield visiting
 
 

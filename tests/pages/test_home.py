@@ -30,6 +30,13 @@ async def test_home_says_what_is_down_and_still_answers(client_in_trouble: Async
     assert "Not ready: " in answer.text
 
 
+async def test_home_says_what_takes_no_writes(client_without_writes: AsyncClient):
+    page = (await client_without_writes.get("/")).text
+    assert states(page) == ["database: read only", "redis: ok"]
+    assert "Degraded: " in page
+    assert "Not ready" not in page
+
+
 async def test_what_a_probe_says_is_text_and_never_markup(client_of_a_hostile_probe: AsyncClient):
     page = (await client_of_a_hostile_probe.get("/")).text
     assert not Markup(page).all("script")

@@ -29,6 +29,10 @@ async def outdated() -> str:
     return "schema_outdated"
 
 
+async def read_only() -> str:
+    return "read_only"
+
+
 async def hostile() -> str:
     return "<script>alert(1)</script>"
 

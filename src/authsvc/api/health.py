@@ -35,7 +35,10 @@ def router(check_health: CheckHealth) -> APIRouter:
 
     @routes.get("/readyz", responses={503: {"model": Readiness}})
     async def readyz(response: Response) -> Readiness:
-        """Tell whether requests should be sent here: 200, or 503 with what is missing, or while it stops."""
+        """Tell whether requests should be sent here: 200, or 503 with what is missing, or while it stops.
+
+        With a store that takes no writes it is 200, `degraded`: who is signed in can be recognised.
+        """
         health = await check_health()
         if not health.ready:
             response.status_code = 503

@@ -22,11 +22,20 @@ ADVICE = {
     "no_info": "This Redis user may not call INFO, by which a failover is noticed. Allow it (ACL +info).",
     "no_scripts": "This Redis does not run Lua scripts for this user. Allow EVAL and EVALSHA "
     "(ACL +@scripting).",
+    "read_only": "It takes no writes: who is signed in is recognised, but nobody can log in, and some cannot "
+    "refresh. Is it a replica or a standby, was it told so (default_transaction_read_only, "
+    "min-replicas-to-write), or is its disk full? Its log says which.",
+    "full": "The memory of this Redis is used up, so it takes no writes: who is signed in is recognised, but "
+    "nobody can log in or refresh. Raise its maxmemory; docs/capacity.md says how much a session takes.",
     "none_yet": "The first start of `authsvc serve` makes them.",
 }
 """What each state but "ok" means, and what to do about it."""
 
-Status = Literal["ok", "unavailable", "stopping"]
+Status = Literal["ok", "degraded", "unavailable", "stopping"]
+
+_READS_ALONE = frozenset({"ok", "read_only", "full"})
+"""With these states whoever is signed in is recognised, so that requests are still sent here."""
+_REMIND = timedelta(minutes=1)
 
 Probe = Callable[[], Awaitable[str]]
 """Returns "ok", or a word that says what is wrong; an `Outage` reads as "down"."""
@@ -46,14 +55,17 @@ class Health:
     @property
     def ready(self) -> bool:
         """Whether requests should be sent here."""
-        return self.status == "ok"
+        return self.status in {"ok", "degraded"}
 
     @property
     def status(self) -> Status:
         """All of it in a word."""
         if self.stopping:
             return "stopping"
-        return "ok" if all(state == "ok" for state in self.states.values()) else "unavailable"
+        states = set(self.states.values())
+        if states <= {"ok"}:
+            return "ok"
+        return "degraded" if states <= _READS_ALONE else "unavailable"
 
 
 @dataclass(slots=True)
@@ -67,6 +79,7 @@ class CheckHealth:
     _asked: "asyncio.Task[Health] | None" = field(default=None, init=False)
     _asked_at: datetime | None = field(default=None, init=False)
     _withdrawn: bool = field(default=False, init=False)
+    _told: dict[str, tuple[str, datetime]] = field(default_factory=dict, init=False)
 
     def withdraw(self) -> None:
         """Be unready from now on, whatever the dependencies say: the process is about to stop."""
@@ -90,7 +103,10 @@ class CheckHealth:
         states = await asyncio.gather(
             *(self._ask(name, probe, causes) for name, probe in self.probes.items())
         )
-        return Health(dict(zip(self.probes, states, strict=True)), causes)
+        found = Health(dict(zip(self.probes, states, strict=True)), causes)
+        for name, state in found.states.items():
+            self._tell(name, state, causes.get(name))
+        return found
 
     async def _ask(self, name: str, probe: Probe, causes: dict[str, str]) -> str:
         asked = asyncio.ensure_future(probe())
@@ -100,17 +116,27 @@ class CheckHealth:
         if not asked.done():
             asked.add_done_callback(_forget)
             causes[name] = f"no answer within {self.timeout / timedelta(milliseconds=1):.0f} ms"
-            _log.warning("dependency_down", dependency=name, cause=causes[name])
             return "down"
         try:
-            state = asked.result()
+            return asked.result()
         except Outage as outage:
             causes[name] = reason(outage)
-            _log.warning("dependency_down", dependency=name, cause=causes[name])
             return "down"
-        if state != "ok":
+
+    def _tell(self, name: str, state: str, cause: str | None) -> None:
+        """Log what is not well when that changes, and once a minute while it lasts."""
+        if state == "ok":
+            if self._told.pop(name, None):
+                _log.info("dependency_fit", dependency=name)
+            return
+        now, before = self.clock(), self._told.get(name)
+        if before and before[0] == state and timedelta(0) <= now - before[1] < _REMIND:
+            return
+        self._told[name] = (state, now)
+        if state == "down":
+            _log.warning("dependency_down", dependency=name, cause=cause)
+        else:
             _log.warning("dependency_unfit", dependency=name, state=state, advice=ADVICE.get(state))
-        return state
 
 
 def _forget(late: "asyncio.Future[str]") -> None:

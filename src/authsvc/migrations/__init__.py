@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
@@ -50,21 +50,30 @@ async def migrate(database: Database) -> list[str]:
 
 
 async def pending(database: Database) -> bool:
-    """Whether the schema is older than this version needs, or absent. Raises `kit.outage.Outage`.
+    """Whether the schema is older than this version needs, or absent. Raises `kit.outage.Outage`."""
+    return await examine(database) == "schema_outdated"
 
-    A revision that this version does not know is of a newer one, and no reason to stop serving.
+
+async def examine(database: Database) -> Literal["ok", "schema_outdated", "read_only"]:
+    """Return "ok", or one word for what this version cannot do there. Raises `kit.outage.Outage`.
+
+    - ``schema_outdated``: the schema is older than this version needs, or absent. A revision that this
+      version does not know is of a newer one, and no reason to stop serving.
+    - ``read_only``: PostgreSQL takes no writes, as a standby
     """
     script = await asyncio.to_thread(_script)
+    read_only = "'off'" if database.is_sqlite else "current_setting('transaction_read_only')"
     async with database.read() as connection:
         try:
-            applied = (
-                (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalars().all()
-            )
+            found = await connection.execute(text(f"SELECT version_num, {read_only} FROM alembic_version"))  # noqa: S608  (as above)
+            rows = found.all()
         except (ProgrammingError, OperationalError) as error:
             if not _says_no_such_table(error):
                 raise
-            return True
-    return _is_outdated(applied, script)
+            return "schema_outdated"
+    if _is_outdated([revision for revision, _ in rows], script):
+        return "schema_outdated"
+    return "read_only" if rows[0][1] == "on" else "ok"
 
 
 def alembic_config(connection: Connection) -> Config:
