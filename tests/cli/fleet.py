@@ -11,11 +11,32 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-from tests.cli.running import PATIENCE, Running, started, wait_until_it_answers
+from tests.attack.case import HOST
+from tests.cli.running import (
+    PATIENCE,
+    SECRET,
+    Running,
+    environment,
+    free_port,
+    started,
+    wait_until_it_answers,
+)
 from tests.support.service import PASSWORD, Service
+from tests.support.stores import Urls
 from tests.support.waiting import eventually
 
 Connect = Callable[[], httpx.AsyncClient]
+
+
+def settings_of(servers: Urls, **more: str) -> dict[str, str]:
+    """Those of one instance, at a port of its own. A busy machine is slow; outages are tested elsewhere."""
+    port = str(free_port())
+    settings = {"shutdown_delay": "1s", "registrations_per_address": "1000000"} | more
+    return environment(
+        secret_key=SECRET, database_url=servers.database, database_timeout="10s", redis_url=servers.redis,
+        redis_timeout="10s", hashing_queue_timeout="50s", public_url=f"https://{HOST}", port=port,
+        trusted_proxies="127.0.0.1", **settings,
+    )  # fmt: skip
 
 
 @dataclass

@@ -10,8 +10,7 @@ import httpx
 import pytest
 from tests.attack.case import HOST
 from tests.attack.proxies import balanced, is_installed
-from tests.cli.fleet import Clients, Connect, Instance, replace_in_turn
-from tests.cli.running import SECRET, environment, free_port
+from tests.cli.fleet import Clients, Connect, Instance, replace_in_turn, settings_of
 from tests.support.balancer import balancing
 from tests.support.stores import Urls
 
@@ -21,30 +20,15 @@ pytestmark = pytest.mark.timeout(300)
 Start = Callable[..., Coroutine[Any, Any, list[Instance]]]
 
 
-def instance(servers: Urls, where: Path, **settings: str) -> Instance:
-    env = environment(
-        secret_key=SECRET,
-        database_url=servers.database,
-        database_timeout="10s",  # a busy machine is slow; outages are tested elsewhere
-        redis_url=servers.redis,
-        redis_timeout="10s",
-        hashing_queue_timeout="50s",
-        public_url=f"https://{HOST}",
-        trusted_proxies="127.0.0.1",
-        registrations_per_address="1000000",
-        port=str(free_port()),
-        **settings,
-    )
-    return Instance(env, where)
-
-
 @pytest.fixture
 async def start(servers: Urls, tmp_path: Path) -> AsyncIterator[Start]:
     """Start two instances with these settings, one of them with two workers."""
     instances: list[Instance] = []
 
     async def started(**settings: str) -> list[Instance]:
-        instances.extend(instance(servers, tmp_path, workers=workers, **settings) for workers in ("1", "2"))
+        instances.extend(
+            Instance(settings_of(servers, workers=workers, **settings), tmp_path) for workers in ("1", "2")
+        )
         await asyncio.gather(*(each.start() for each in instances))
         return instances
 
