@@ -1,5 +1,6 @@
 """Every suite that touches a store runs twice: on stand-ins and on the real servers."""
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -36,6 +37,7 @@ SECRET = "kf3Vd0mQhW8uYx2ZpL7rTn5cBj9sGa4eHo6i"
 
 def pytest_configure() -> None:
     configure_logs("debug", "json")
+    logging.getLogger("httpcore").setLevel(logging.WARNING)  # a line for each try, while a service starts
 
 
 @pytest.hookimpl(wrapper=True)

@@ -36,10 +36,10 @@ class Balancer:
         while True:
             try:
                 upstream = await self._connect(instance)
-                upstream.writer.write(_PROBE)
-                head, _ = await _read_message(upstream.reader)
+                with contextlib.closing(upstream.writer):
+                    upstream.writer.write(_PROBE)
+                    head, _ = await _read_message(upstream.reader)
                 is_ready = b" 200 " in head.partition(b"\r\n")[0]
-                upstream.writer.close()
             except (OSError, asyncio.IncompleteReadError):
                 is_ready = False
             if is_ready:
@@ -68,7 +68,11 @@ class Balancer:
                 upstream.writer.write(request)
                 head, body = await _read_message(upstream.reader)
             except (OSError, asyncio.IncompleteReadError):
+                upstream.writer.close()
                 return _LOST  # it was sent, and must not be sent again
+            except asyncio.CancelledError:
+                upstream.writer.close()
+                raise
             lines = head.split(b"\r\n")
             kept = [line for line in lines if not line.lower().startswith(b"connection:")]
             if len(kept) < len(lines) or instance not in self.ready:
