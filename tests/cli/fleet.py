@@ -31,7 +31,8 @@ Connect = Callable[[], httpx.AsyncClient]
 def settings_of(servers: Urls, **more: str) -> dict[str, str]:
     """Those of one instance, at a port of its own. A busy machine is slow; outages are tested elsewhere."""
     port = str(free_port())
-    settings = {"shutdown_delay": "1s", "registrations_per_address": "1000000"} | more
+    # On a busy machine an answer of /readyz takes its time; the tests' balancer reuses connections for 4 s.
+    settings = {"shutdown_delay": "5s", "registrations_per_address": "1000000"} | more
     return environment(
         secret_key=SECRET, database_url=servers.database, database_timeout="10s", redis_url=servers.redis,
         redis_timeout="10s", hashing_queue_timeout="50s", public_url=f"https://{HOST}", port=port,

@@ -61,8 +61,7 @@ async def restart_under_load(instances: list[Instance], connect: Connect) -> Non
 
 
 async def test_behind_a_proxy_that_asks_for_readiness_no_request_fails(start):
-    # On a busy machine an answer of /readyz takes its time; the balancer reuses connections for 4 s.
-    instances = await start(shutdown_delay="5s")
+    instances = await start()
     async with balancing([each.port for each in instances]) as balancer:
         await restart_under_load(instances, through(balancer.port, None))
 
