@@ -87,6 +87,8 @@ def create_app(
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        with contextlib.suppress(Outage):  # connect to Redis before somebody waits for it
+            await redis.facts("server")
         housekeeping = await _begin_housekeeping(flows)
         try:
             yield {health.WITHDRAW: flows.check_health.withdraw}

@@ -86,7 +86,12 @@ async def test_every_call_takes_json_and_says_so(client, login, method, path):
 
 @pytest.mark.parametrize(
     "media_type",
-    ["application/json", "Application/JSON; Charset=UTF-8", 'application/json;charset="utf-8"'],
+    [
+        "application/json",
+        "Application/JSON; Charset=UTF-8",
+        'application/json;charset="utf-8"',
+        "application/json; ",
+    ],
 )
 async def test_the_spellings_of_json_are_understood(client, login, media_type):
     answer = await client.post(

@@ -176,7 +176,7 @@ def _too_large() -> BodyTooLarge:
 
 def _media_type(header: str) -> str:
     media_type, _, parameters = header.partition(";")
-    if parameters and parameters.replace(" ", "").replace('"', "").lower() != "charset=utf-8":
+    if parameters and parameters.replace(" ", "").replace('"', "").lower() not in {"", "charset=utf-8"}:
         return ""
     return media_type.strip().lower()
 
