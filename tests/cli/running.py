@@ -1,5 +1,6 @@
 """Commands as somebody types them: real processes, real servers, real sockets."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -9,22 +10,28 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
+from pydantic import SecretStr
+from tests.support.stores import Urls
+
+from authsvc.settings import Settings
 
 SECRET = "kf3Vd0mQhW8uYx2ZpL7rTn5cBj9sGa4eHo6i"
 SOURCE = Path(__file__).parents[2] / "src"
 PATIENCE = 50  # seconds
+_UNHURRIED = {"database_timeout": "30s", "redis_timeout": "10s", "hashing_queue_timeout": "50s"}
 
 
 def environment(**settings: str) -> dict[str, str]:
     """Nothing of this process's own settings, but those given: ``port="0"`` is AUTHSVC_PORT.
 
-    Who stops a service does not wait, unless that is what is tested.
+    Who stops a service does not wait, and a busy machine is no outage, unless that is what is tested.
     """
-    settings = {"shutdown_delay": "0"} | settings
+    settings = {"shutdown_delay": "0"} | _UNHURRIED | settings
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AUTHSVC_")}
     named = {f"AUTHSVC_{name.upper()}": value for name, value in settings.items()}
     return kept | {"PYTHONPATH": str(SOURCE), "PYTHONUNBUFFERED": "1"} | named
@@ -41,6 +48,26 @@ def authsvc(*words: str, where: Path, env: Mapping[str, str]) -> subprocess.Comp
         timeout=PATIENCE,
         check=False,
     )
+
+
+def served_here(servers: Urls, **more: Any) -> Settings:
+    """Settings of a service inside this process, on these servers, which is as patient as the others."""
+    return Settings(
+        secret_key=SecretStr(SECRET),
+        database_url=SecretStr(servers.database),
+        database_timeout=timedelta(seconds=30),
+        redis_url=SecretStr(servers.redis),
+        redis_timeout=timedelta(seconds=10),
+        hashing_queue_timeout=timedelta(seconds=50),
+        **more,
+    )
+
+
+async def authsvc_beside(
+    *words: str, where: Path, env: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, while a service in this process goes on."""
+    return await asyncio.to_thread(authsvc, *words, where=where, env=env)
 
 
 def free_port() -> int:

@@ -7,9 +7,8 @@ from pathlib import Path
 import asyncpg
 import httpx
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import make_url, text
-from tests.cli.running import SECRET, authsvc
+from tests.cli.running import authsvc, served_here
 from tests.support.service import NEW_PASSWORD, PASSWORD, Service
 from tests.support.stores import Urls
 
@@ -20,7 +19,6 @@ from authsvc.cli.grants import IN_SCRIPTS, TABLES, database_grants, redis_grants
 from authsvc.kit.database import Database, metadata
 from authsvc.kit.outage import Outage
 from authsvc.kit.redis import RedisClient
-from authsvc.settings import Settings
 
 ROLE, USER, ACL_PASSWORD = 'least "of all"', "least", "canary-acl-password"
 SOURCE = Path(__file__).parents[2] / "src/authsvc"
@@ -56,14 +54,7 @@ async def least(servers: Urls) -> AsyncIterator[Urls]:
 
 @pytest.fixture
 async def service(least: Urls) -> AsyncIterator[Service]:
-    app = create_app(
-        Settings(
-            secret_key=SecretStr(SECRET),
-            database_url=SecretStr(least.database),
-            redis_url=SecretStr(least.redis),
-            sessions_per_user=3,
-        )
-    )
+    app = create_app(served_here(least, sessions_per_user=3))
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client,

@@ -10,8 +10,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from pydantic import SecretStr
-from tests.cli.running import SECRET, authsvc, environment
+from tests.cli.running import SECRET, authsvc, authsvc_beside, environment, served_here
 from tests.support.service import Service, code_of
 from tests.support.stores import Urls
 
@@ -19,7 +18,6 @@ from authsvc.app import create_app
 from authsvc.cli.doctor import advise
 from authsvc.kit.redis import RedisClient
 from authsvc.passwords.argon2_build import Build, Instructions
-from authsvc.settings import Settings
 
 # Whole programs are started here, which takes its time where much else is running.
 pytestmark = pytest.mark.timeout(180)
@@ -28,13 +26,7 @@ pytestmark = pytest.mark.timeout(180)
 @pytest.fixture
 async def service(servers: Urls) -> AsyncIterator[Service]:
     """A service that runs beside the commands, on the same servers."""
-    app = create_app(
-        Settings(
-            secret_key=SecretStr(SECRET),
-            database_url=SecretStr(servers.database),
-            redis_url=SecretStr(servers.redis),
-        )
-    )
+    app = create_app(served_here(servers))
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client,
@@ -53,12 +45,12 @@ def told(ended: subprocess.CompletedProcess[str]) -> str:
 
 async def test_a_disabled_user_is_out_until_enabled_again(service, env, tmp_path):
     login = await service.sign_up("ada")
-    disabled = authsvc("users", "disable", "ADA", where=tmp_path, env=env)
+    disabled = await authsvc_beside("users", "disable", "ADA", where=tmp_path, env=env)
     assert (disabled.returncode, disabled.stderr) == (0, "")
     assert disabled.stdout == "ada is disabled; all their sessions have ended.\n"
     assert not await service.is_alive(login)
     assert code_of(await service.try_login("ada")) == "invalid_credentials"
-    enabled = authsvc("users", "enable", "ada", where=tmp_path, env=env)
+    enabled = await authsvc_beside("users", "enable", "ada", where=tmp_path, env=env)
     assert enabled.stdout == "ada is enabled.\n"
     assert not await service.is_alive(login)
     assert await service.is_alive(await service.log_in("ada"))
@@ -70,9 +62,9 @@ def test_disabling_nobody_is_told(env, tmp_path):
 
 async def test_a_signing_key_is_rotated_once_at_a_time(service, env, tmp_path):
     login = await service.sign_up("grace")
-    first = authsvc("keys", "rotate", where=tmp_path, env=env)
+    first = await authsvc_beside("keys", "rotate", where=tmp_path, env=env)
     assert first.stdout.startswith("The new key is published. It signs from 20")
-    second = authsvc("keys", "rotate", where=tmp_path, env=env)
+    second = await authsvc_beside("keys", "rotate", where=tmp_path, env=env)
     assert second.stdout == "A new key is waiting for its turn already.\n"
     assert (await service.user(login)).status_code == 200
 
@@ -81,7 +73,7 @@ async def test_a_wrong_secret_is_told_in_a_sentence(service, env, tmp_path):
     await service.sign_up("lin")  # the first key is there
     env["AUTHSVC_SECRET_KEY"] = SECRET[::-1]
     for words in (("keys", "rotate"), ("serve",)):
-        said = told(authsvc(*words, where=tmp_path, env=env | {"AUTHSVC_PORT": "0"}))
+        said = told(await authsvc_beside(*words, where=tmp_path, env=env | {"AUTHSVC_PORT": "0"}))
         assert said.startswith("AUTHSVC_SECRET_KEY is not the one that signing key")
         assert SECRET[::-1] not in said
 
@@ -92,7 +84,7 @@ async def test_the_audit_trail_is_listed_as_json_lines(service, env, tmp_path):
     user_id = (await service.user(login)).json()["id"]
     assert (await service.log_out(login)).status_code == 204
     for who in ("joan", user_id):
-        listed = authsvc("audit", "list", "--user", who, where=tmp_path, env=env)
+        listed = await authsvc_beside("audit", "list", "--user", who, where=tmp_path, env=env)
         assert (listed.returncode, listed.stderr) == (0, "")
         events = [json.loads(line) for line in listed.stdout.splitlines()]
         assert [event["name"] for event in events] == ["user_registered", "login_succeeded", "logged_out"]
@@ -102,7 +94,7 @@ async def test_the_audit_trail_is_listed_as_json_lines(service, env, tmp_path):
         assert events[-1]["ip_address"]
     words = ("audit", "list", "--user", "joan", "--event", "logged_out", "--since")
     for since, number in (("1h", 1), ("2020-01-01", 1), ("2200-01-01T00:00:00Z", 0)):
-        listed = authsvc(*words, since, where=tmp_path, env=env)
+        listed = await authsvc_beside(*words, since, where=tmp_path, env=env)
         assert len(listed.stdout.splitlines()) == number, listed
 
 
@@ -149,12 +141,12 @@ async def test_a_disabling_that_redis_did_not_hear_of_is_told(service, servers, 
         database_url=servers.database,
         redis_url="redis://:canary-7d1f@127.0.0.1:1",
     )
-    said = told(authsvc("users", "disable", "mary", where=tmp_path, env=env))
+    said = told(await authsvc_beside("users", "disable", "mary", where=tmp_path, env=env))
     assert said.startswith("The server of AUTHSVC_REDIS_URL cannot be used: ")
     assert said.endswith("Run this command again to complete it.")
     assert "canary" not in said
     assert code_of(await service.try_login("mary")) == "invalid_credentials"
-    redis_is_back = authsvc(
+    redis_is_back = await authsvc_beside(
         "users", "disable", "mary", where=tmp_path, env=env | {"AUTHSVC_REDIS_URL": servers.redis}
     )
     assert redis_is_back.returncode == 0
@@ -162,7 +154,7 @@ async def test_a_disabling_that_redis_did_not_hear_of_is_told(service, servers, 
 
 
 async def test_the_doctor_finds_a_sound_installation_sound(service, env, tmp_path):
-    examined = authsvc("doctor", where=tmp_path, env=env)
+    examined = await authsvc_beside("doctor", where=tmp_path, env=env)
     assert examined.returncode == 0, examined
     *depended_on, hashing = examined.stdout.splitlines()
     assert [line.split()[-1] for line in depended_on] == ["ok", "ok", "ok"]
@@ -201,7 +193,7 @@ def test_the_doctor_finds_that_a_hash_needs_more_memory_than_there_is(env, tmp_p
 async def test_the_doctor_says_what_to_do_about_a_redis_that_evicts(service, env, servers, tmp_path):
     redis = RedisClient.connect(servers.redis, timeout=5, max_connections=1)
     await redis.execute("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
-    examined = authsvc("doctor", where=tmp_path, env=env)
+    examined = await authsvc_beside("doctor", where=tmp_path, env=env)
     await redis.execute("CONFIG", "SET", "maxmemory-policy", "noeviction")
     await redis.close()
     assert examined.returncode == 1
@@ -212,7 +204,7 @@ async def test_the_doctor_says_what_to_do_about_a_redis_that_evicts(service, env
 async def test_the_doctor_says_what_to_do_about_a_redis_that_takes_no_writes(service, env, servers, tmp_path):
     redis = RedisClient.connect(servers.redis, timeout=5, max_connections=1)
     await redis.execute("REPLICAOF", "127.0.0.1", "1")
-    examined = authsvc("doctor", where=tmp_path, env=env)
+    examined = await authsvc_beside("doctor", where=tmp_path, env=env)
     await redis.execute("REPLICAOF", "NO", "ONE")
     await redis.close()
     assert examined.returncode == 1

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import json
-import time
+import tracemalloc
 import uuid
 from typing import Any, get_args
 
@@ -142,12 +142,8 @@ async def test_an_unknown_kid_asks_nobody(
     issuer: AccessTokenIssuer, key: SigningKey, database: Database
 ):  # A071
     await database.close()  # verify is no coroutine either: it could not wait if it wanted to
-    tokens = [forge(key, header(key, kid=uuid.uuid4().hex), claims()) for _ in range(1000)]
-    started = time.perf_counter()
-    for token in tokens:
-        with pytest.raises(InvalidToken):
-            issuer.verify(token)
-    assert time.perf_counter() - started < 1
+    for _ in range(1000):
+        refused(issuer, forge(key, header(key, kid=uuid.uuid4().hex), claims()))
 
 
 @pytest.mark.parametrize(
@@ -352,9 +348,15 @@ async def test_the_alphabet_of_plain_base64_is_refused(issuer: AccessTokenIssuer
     ids=["letters", "dots", "segments", "accents", "signature", "padding"],
 )
 async def test_a_huge_token_costs_nothing(issuer: AccessTokenIssuer, huge: str):  # A078
-    started = time.perf_counter()
-    refused(issuer, huge)
-    assert time.perf_counter() - started < 0.01  # for two readings
+    """It is not copied, split or decoded: any of these would take its size in memory."""
+    refused(issuer, "e30.e30.e30")  # what the first refusal imports or remembers is not counted
+    tracemalloc.start()
+    try:
+        refused(issuer, huge)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < len(huge) / 20
 
 
 async def test_a_token_may_have_4096_bytes_and_no_more(issuer: AccessTokenIssuer, key: SigningKey):  # A078
