@@ -1,11 +1,14 @@
 """Every suite that touches a store runs twice: on stand-ins and on the real servers."""
 
+import gc
+import io
 import logging
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 
+import fastapi.dependencies.models
 import httpx
 import pytest
 from blockbuster import blockbuster_ctx
@@ -35,9 +38,25 @@ from authsvc.wiring import Flows, wire
 SECRET = "kf3Vd0mQhW8uYx2ZpL7rTn5cBj9sGa4eHo6i"
 
 
+class Nowhere(io.TextIOBase):
+    """Takes what is logged, once it has been rendered; pytest shows the records of a test that fails."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
 def pytest_configure() -> None:
     configure_logs("debug", "json")
+    for handler in logging.getLogger().handlers:
+        assert isinstance(handler, logging.StreamHandler)
+        handler.setStream(Nowhere())  # standard output is another one in each test
     logging.getLogger("httpcore").setLevel(logging.WARNING)  # a line for each try, while a service starts
+
+
+def pytest_collection_finish() -> None:
+    """What is there before the first test stays: the collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -134,6 +153,14 @@ async def app(
     application = create_app(settings, clients=(database, redis), clock=clock)
     async with application.router.lifespan_context(application):
         yield application
+    forget_endpoints()
+
+
+def forget_endpoints() -> None:
+    """FastAPI remembers the last thousands of endpoints, and they their applications: two gigabytes."""
+    for remembering in vars(fastapi.dependencies.models).values():
+        if hasattr(remembering, "cache_clear"):
+            remembering.cache_clear()
 
 
 @pytest.fixture
