@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from sqlalchemy import event
@@ -21,8 +22,15 @@ class Spent:
 
 @contextmanager
 def counting(redis: RedisClient, database: Database) -> Iterator[Spent]:
-    """Count commands sent to Redis and SQL statements, but for those that open a transaction."""
-    spent, sender = Spent(), redis._sender
+    """Count what is sent to Redis and to the database."""
+    spent = Spent()
+    with counting_commands(redis, spent), counting_statements(database, spent):
+        yield spent
+
+
+@contextmanager
+def counting_commands(redis: RedisClient, spent: Spent) -> Iterator[None]:
+    sender = redis._sender
 
     class Counting:
         async def send(self, *command):
@@ -33,17 +41,44 @@ def counting(redis: RedisClient, database: Database) -> Iterator[Spent]:
             spent.redis += 1
             return await sender.send_together(*commands)
 
-    def executed(connection, cursor, statement, *_):
-        if not statement.startswith("BEGIN"):
-            spent.statements += 1
-
     redis._sender = Counting()  # type: ignore[assignment]  # sends as the other does
-    event.listen(database.engine.sync_engine, "before_cursor_execute", executed)
     try:
-        yield spent
+        yield
     finally:
         redis._sender = sender
-        event.remove(database.engine.sync_engine, "before_cursor_execute", executed)
+
+
+@contextmanager
+def counting_statements(database: Database, spent: Spent) -> Iterator[None]:
+    """Count them whether SQLAlchemy sends them or asyncpg does, but for those around a transaction."""
+
+    def count(statement: str) -> None:
+        if not statement.startswith(("BEGIN", "COMMIT")):
+            spent.statements += 1
+
+    def executed(connection, cursor, statement, *_):
+        count(statement)
+
+    def fetched(record):
+        count(record.query)
+
+    def taken(connection, *_):
+        driver = connection.driver_connection
+        if not database.is_sqlite and driver not in watched:
+            driver.add_query_logger(fetched)
+            watched.append(driver)
+
+    watched: list[Any] = []
+    listeners = {"before_cursor_execute": executed, "checkout": taken}
+    for name, listener in listeners.items():
+        event.listen(database.engine.sync_engine, name, listener)
+    try:
+        yield
+    finally:
+        for name, listener in listeners.items():
+            event.remove(database.engine.sync_engine, name, listener)
+        for driver in watched:
+            driver.remove_query_logger(fetched)
 
 
 CALLS = {

@@ -11,13 +11,15 @@ from sqlalchemy.sql.dml import ReturningDelete, ReturningInsert, ReturningUpdate
 from authsvc.audit.event import Event, RecordedEvent, Wanted
 from authsvc.audit.tables import audit_events
 from authsvc.kit.database import Database
+from authsvc.kit.prepared import Prepared
 
 Fact = ReturningInsert[Any] | ReturningUpdate[Any] | ReturningDelete[Any]
 """A statement that changes one row or none, and returns what it changed."""
 
 _COLUMNS = tuple(audit_events.c[field.name] for field in fields(RecordedEvent))
 _BATCH = 1000
-_ONE = insert(audit_events).inline()  # nothing comes back: the service need not be allowed to read
+_WRITTEN = [column.name for column in _COLUMNS if column.name != "id"]
+_ONE = Prepared(insert(audit_events).inline(), _WRITTEN)  # nothing comes back: it need not be allowed to read
 
 
 async def record(
@@ -31,7 +33,7 @@ async def record(
     if connection.dialect.name == "sqlite":
         row = (await connection.execute(fact)).one_or_none()
         if row is not None:
-            await connection.execute(_ONE, values)
+            await _ONE.run(connection, values)
         return row
     changed = fact.cte("fact")
     told = [literal(value, audit_events.c[name].type) for name, value in values.items()]
@@ -48,8 +50,7 @@ class AuditStore:
 
     async def add(self, event: Event, now: datetime) -> None:
         """Write an event whose fact is not in the database."""
-        async with self._database.write_alone() as connection:
-            await connection.execute(_ONE, _values(event, now))
+        await self._database.run(_ONE, _values(event, now))
 
     async def find(self, wanted: Wanted, *, after: int = 0, limit: int = _BATCH) -> list[RecordedEvent]:
         """Return the first ``limit`` events that follow ``after`` (an id), the oldest first."""

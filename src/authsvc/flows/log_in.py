@@ -1,5 +1,6 @@
 """Log in with a username or an e-mail address and a password."""
 
+import asyncio
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import uuid4
@@ -10,8 +11,9 @@ from authsvc.errors import Overloaded
 from authsvc.flows.client import Client, origin
 from authsvc.flows.identity import login_key
 from authsvc.flows.issue_tokens import IssueTokens, TokenPair
-from authsvc.flows.verify_password import VerifyPassword
+from authsvc.flows.verify_password import Proof, VerifyPassword
 from authsvc.kit.clock import Clock
+from authsvc.kit.outage import Outage
 from authsvc.kit.shielded import to_the_end
 from authsvc.passwords.hasher import PasswordHasher
 from authsvc.sessions.refresh_token import RefreshToken, new_secret
@@ -19,7 +21,6 @@ from authsvc.sessions.session import NewSession
 from authsvc.sessions.store import SessionStore
 from authsvc.throttle.known_device import DeviceTokenSigner, KnownDevice
 from authsvc.users.store import UserStore
-from authsvc.users.user import User
 
 _AMR = ("pwd",)  # RFC 8176, section 2
 _ATTEMPTS = 3
@@ -50,33 +51,42 @@ class LogIn:
         self.issue_tokens.require_key()
         for _ in range(_ATTEMPTS):
             user = await self.users.find_by_login(login)
-            proof = await self.verify_password(user, login_key(login), password, client)
+            proof = await self.verify_password.without_refund(user, login_key(login), password, client)
             user = proof.user
             if self.hasher.needs_rehash(user.password_hash):
-                stronger = await self.hasher.hash(password)
-                await self.users.replace_password_hash(
-                    user.id, user.password_hash, stronger, origin=origin(client)
-                )
-            pair = await to_the_end(self._start_session(user, client))
+                await self._strengthen(proof, password, client)
+            pair = await to_the_end(self._start_session(proof, client))
             if pair is not None:
                 device = KnownDevice(user.id, proof.device_id or uuid4(), user.session_epoch)
                 return replace(pair, device_token=self.devices.sign(device))
             # All sessions were ended since the user was read; the password may be another one by now.
         raise Overloaded
 
-    async def _start_session(self, user: User, client: Client) -> TokenPair | None:
-        token = RefreshToken(user.id, uuid4(), new_secret())
-        started = await self.sessions.start(
-            NewSession(
-                id=token.session_id,
-                user_id=user.id,
-                secret_digest=token.secret_digest,
-                epoch=user.session_epoch,
-                amr=_AMR,
-                ip_address=client.ip_address,
-                user_agent=client.user_agent,
+    async def _strengthen(self, proof: Proof, password: str, client: Client) -> None:
+        user = proof.user
+        try:
+            stronger = await self.hasher.hash(password)
+            await self.users.replace_password_hash(
+                user.id, user.password_hash, stronger, origin=origin(client)
             )
+        except (Outage, Overloaded):
+            await self.verify_password.refund(proof)
+            raise
+
+    async def _start_session(self, proof: Proof, client: Client) -> TokenPair | None:
+        user = proof.user
+        token = RefreshToken(user.id, uuid4(), new_secret())
+        new = NewSession(
+            id=token.session_id,
+            user_id=user.id,
+            secret_digest=token.secret_digest,
+            epoch=user.session_epoch,
+            amr=_AMR,
+            ip_address=client.ip_address,
+            user_agent=client.user_agent,
         )
+        # Redis is told both in one round trip.
+        started, _ = await asyncio.gather(self.sessions.start(new), self.verify_password.refund(proof))
         if started is None:
             return None
         now, asked = self.clock(), origin(client)

@@ -1,5 +1,6 @@
 """Prove that somebody knows the password of an account: the one way in which a password is ever checked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from authsvc.errors import Overloaded, UnknownUser, UserDisabled, WrongPassword
 from authsvc.flows.client import Client
 from authsvc.passwords.hasher import PasswordHasher
 from authsvc.throttle.known_device import DeviceTokenSigner
-from authsvc.throttle.rules import Rules, refunded
+from authsvc.throttle.rules import Attempt, Rules, refunded
 from authsvc.throttle.store import ThrottleStore
 from authsvc.users.store import UserStore
 from authsvc.users.user import User
@@ -19,10 +20,14 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Who proved to know the password; and the device that they were known by already, if there is one."""
+    """Who proved to know the password; and the device that they were known by already, if there is one.
+
+    ``attempts`` is what this counted under, for as long as nothing was taken back.
+    """
 
     user: User
     device_id: UUID | None
+    attempts: Sequence[Attempt]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,16 @@ class VerifyPassword:
             UnknownUser, WrongPassword, UserDisabled: told alike, after the same work.
 
         """
+        proof = await self.without_refund(user, account, password, client)
+        await self.refund(proof)
+        return proof
+
+    async def refund(self, proof: Proof) -> None:
+        """Take back an attempt that was none: the password was right."""
+        await self.throttle.refund(refunded(proof.attempts))
+
+    async def without_refund(self, user: User | None, account: str, password: str, client: Client) -> Proof:
+        """Do the same, for who calls `refund` together with something else that Redis is told."""
         device_id = self._known_device(user, client.device_token)
         attempts = self.rules.password_attempt(account, client.ip_address, device_id)
         await self.throttle.reserve(attempts)
@@ -62,8 +77,7 @@ class VerifyPassword:
         if not verified:
             _log.info("password_refused", user_id=str(user.id), fact=WrongPassword.__name__)
             raise WrongPassword
-        await self.throttle.refund(refunded(attempts))
-        return Proof(user, device_id)
+        return Proof(user, device_id, attempts)
 
     def _known_device(self, user: User | None, device_token: str | None) -> UUID | None:
         """Return the device that ``user`` logged in on before; somebody else's token counts as none."""

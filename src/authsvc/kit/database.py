@@ -1,10 +1,10 @@
 """The one door to the SQL database: PostgreSQL through asyncpg, or SQLite through aiosqlite."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import DateTime, Dialect, MetaData, TypeDecorator, event, text
 from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, IntegrityError
@@ -12,11 +12,15 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from authsvc.kit.allowance import allowance_of_request
 from authsvc.kit.circuit import Circuit, Refused
 from authsvc.kit.database_failures import kind_of, means_absence
 from authsvc.kit.engines import DatabaseLimits, create_engine, create_engine_without_pool
 from authsvc.kit.outage import Outage
+from authsvc.kit.prepared import Prepared
 from authsvc.kit.visit import Visit, break_off
+
+T = TypeVar("T")
 
 __all__ = ["Database", "DatabaseLimits", "UtcDateTime", "metadata"]
 
@@ -57,7 +61,8 @@ class UtcDateTime(TypeDecorator[datetime]):
 class Database:
     """Connections to one database. Every failure but a violated constraint is an `Outage`.
 
-    A connection whose command timed out or was cancelled is thrown away, never given to somebody else.
+    A connection whose command timed out or was cancelled is thrown away, never given to somebody else. Once
+    one turned out to be lost, all that were connected before are replaced before they are used again.
 
     After a visit that got no connection or no answer, a new connection is asked whether the server is there.
     If it is not, everybody is refused at once until it is (see `Circuit`).
@@ -71,6 +76,7 @@ class Database:
         self._attempt_timeout = limits.visit_timeout or limits.connect_timeout
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._circuit = Circuit("database", self._ask_anew)
+        self._times_lost = 0
         event.listen(self.engine.sync_engine, "connect", self._mark)
         event.listen(self.engine.sync_engine, "checkout", self._refuse_old)
 
@@ -89,6 +95,32 @@ class Database:
         On SQLite, where what is one statement elsewhere may take several, it is a transaction.
         """
         return self.write() if self.is_sqlite else self.read()
+
+    async def run(self, statement: Prepared, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        """Run a statement that stands alone, and return its rows; what it changes is committed."""
+        if self.is_sqlite:
+            visit = self.read() if statement.reads_only else self.write()
+        else:
+            visit = self._visit(self.engine, in_transaction=False)  # SQLAlchemy sends no BEGIN of its own
+        async with visit as connection:
+            return await statement.run(connection, values)
+
+    async def await_visit(self, answer: "asyncio.Future[T]") -> T:
+        """Wait for what a task of nobody's asks, as if it was a visit of the request that is being served."""
+        allowance = None if self._visit_timeout is None else allowance_of_request(self._visit_timeout)
+        if allowance is None:
+            return await answer
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            if allowance.left == self._visit_timeout:  # its first visit: the task's own deadline is the same
+                return await answer
+            async with asyncio.timeout(allowance.left):
+                return await answer
+        except TimeoutError as late:
+            raise Outage("database", "timeout") from late
+        finally:
+            allowance.left -= loop.time() - began
 
     def write(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """Give a connection in a transaction: committed when the block ends, rolled back when it raises."""
@@ -115,6 +147,8 @@ class Database:
         except (IntegrityError, DataError):
             raise  # what was asked does not fit: the store's business, or a defect
         except (DBAPIError, PoolTimeoutError, OSError) as error:
+            if isinstance(error, DBAPIError) and error.connection_invalidated:
+                self._times_lost += 1
             if not self.is_sqlite and means_absence(error):
                 self._circuit.suspect()
             raise Outage("database", kind_of(error)) from error
@@ -129,10 +163,14 @@ class Database:
                 raise
 
     def _mark(self, _: object, record: ConnectionPoolEntry) -> None:
-        record.info["times_opened"] = self._circuit.times_opened
+        record.info["age"] = self._age
+
+    @property
+    def _age(self) -> tuple[int, int]:
+        return self._circuit.times_opened, self._times_lost
 
     def _refuse_old(self, connection: Any, record: ConnectionPoolEntry, _: object) -> None:
         """Replace what was connected before the last outage: nobody would tell whether it still works."""
-        if record.info["times_opened"] != self._circuit.times_opened:
+        if record.info["age"] != self._age:
             break_off(connection)
             raise DisconnectionError

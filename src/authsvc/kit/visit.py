@@ -55,7 +55,7 @@ class Visit:
     ) -> None:
         was_lost = self._is_lost()
         try:
-            if self._is_late or isinstance(error, TimeoutError | asyncio.CancelledError):
+            if self._is_late or was_lost or isinstance(error, TimeoutError | asyncio.CancelledError):
                 await asyncio.shield(self._throw_away())
             await self.connection.close()
         finally:

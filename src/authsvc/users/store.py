@@ -34,6 +34,7 @@ from authsvc.errors import EmailTaken, Taken, UsernameTaken
 from authsvc.kit.clock import Clock
 from authsvc.kit.database import Database
 from authsvc.kit.gathered import Gathered
+from authsvc.kit.prepared import Prepared
 from authsvc.users.epoch import raised_epoch, required_epoch
 from authsvc.users.identity import Email, IdentityError, Username
 from authsvc.users.tables import ended_sessions, users
@@ -45,11 +46,10 @@ Asked = tuple[UUID, UUID]
 """A user and one of the user's sessions."""
 
 
-def _user_by(key: ColumnElement[Any]) -> Select[Any]:
-    return select(*_USER).where(key == bindparam("wanted"))
+def _user_by(key: ColumnElement[Any]) -> Prepared:
+    return Prepared(select(*_USER).where(key == bindparam("wanted")))
 
 
-# Made once: putting a statement together costs about as much as running it.
 _BY_ID, _BY_USERNAME, _BY_EMAIL = map(_user_by, (users.c.id, users.c.username_key, users.c.email_key))
 
 _MOST_AT_ONCE = 500
@@ -216,13 +216,13 @@ class UserStore:
 
     async def find_standing(self, user_id: UUID, session_id: UUID) -> Standing | None:
         """Return what is known about this session; None if there is no such user."""
-        return await self._standings((user_id, session_id))
+        return await self._database.await_visit(self._standings((user_id, session_id)))
 
     async def _find_standings(self, asked: Iterable[Asked]) -> dict[Asked, Standing]:
+        if not self._database.is_sqlite:
+            rows = await self._database.run(_STANDINGS, _columns(asked))
+            return {(user_id, session_id): Standing(*rest) for user_id, session_id, *rest in rows}
         async with self._database.read() as connection:
-            if not self._database.is_sqlite:
-                rows = await connection.execute(_STANDINGS, _columns(asked))
-                return {(user_id, session_id): Standing(*rest) for user_id, session_id, *rest in rows}
             found = {}
             for user_id, session_id in asked:
                 row = (await connection.execute(_standing(user_id, session_id))).one_or_none()
@@ -270,10 +270,10 @@ class UserStore:
             if number < _MOST_FORGOTTEN_AT_ONCE:
                 return forgotten
 
-    async def _find(self, by: Select[Any], wanted: UUID | str) -> User | None:
-        async with self._database.read() as connection:
-            row = (await connection.execute(by, {"wanted": wanted})).one_or_none()
-        return None if row is None else User(*row)
+    async def _find(self, by: Prepared, wanted: UUID | str) -> User | None:
+        for row in await self._database.run(by, {"wanted": wanted}):
+            return User(*row)
+        return None
 
     async def _update(self, event: Event, **values: Any) -> User | None:
         statement = update(users).where(users.c.id == event.user_id).values(**values).returning(*_USER)
@@ -319,7 +319,7 @@ def _standings() -> Select[Any]:
     return select(user_id, session_id, *_what_stands(session_id)).select_from(found)
 
 
-_STANDINGS = _standings()
+_STANDINGS = Prepared(_standings())
 
 
 def _columns(asked: Iterable[Asked]) -> dict[str, list[UUID]]:
