@@ -10,6 +10,7 @@ from tests.support.tcp_proxy import TcpProxy, proxied
 from tests.support.waiting import eventually
 
 from authsvc.kit.database import Database, DatabaseLimits
+from authsvc.kit.gathered import Gathered
 from authsvc.kit.logs import request_id
 from authsvc.kit.outage import Outage
 from authsvc.kit.visit import break_off
@@ -141,6 +142,33 @@ async def test_the_visits_of_one_request_share_one_deadline(proxy, tested):
     assert isinstance(await asyncio.create_task(outcome_of(visits("one", 3))), Outage)
     proxy.to_client.clear()
     await eventually(lambda: succeeds(visits("another", 3)))
+
+
+async def test_what_is_gathered_for_a_request_counts_as_its_visit(proxy, tested):
+    async def read():
+        async with tested.read() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def look(_keys):
+        await read()
+        return {}
+
+    gathered = Gathered(look, most=9)
+
+    async def visits(request: str, *, gathered_first: bool) -> None:
+        request_id.set(request)  # of this task alone
+        steps = [lambda: tested.await_visit(gathered("key")), read]
+        for step in (steps if gathered_first else steps[::-1]) * 2:
+            await step()
+
+    proxy.to_client.delay = 0.3  # by itself each visit is in time
+    for gathered_first in (True, False):
+        name = str(gathered_first)
+        outcome = await outcome_of(asyncio.create_task(visits(name, gathered_first=gathered_first)))
+        assert isinstance(outcome, Outage)
+        assert outcome.kind == "timeout"
+    proxy.to_client.clear()
+    await eventually(lambda: succeeds(visits("another", gathered_first=True)))
 
 
 async def test_who_is_cancelled_at_any_moment_leaves_no_connection_behind(proxy, tested):
