@@ -3,6 +3,7 @@
 import gc
 import io
 import logging
+import signal
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -46,6 +47,8 @@ class Nowhere(io.TextIOBase):
 
 
 def pytest_configure() -> None:
+    # Whoever starts tests in the background may have had Ctrl-C ignored, which programs would inherit.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     configure_logs("debug", "json")
     for handler in logging.getLogger().handlers:
         assert isinstance(handler, logging.StreamHandler)

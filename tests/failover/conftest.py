@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -26,7 +27,7 @@ def open_service(settings: Settings, places: Path, tmp_path: Path) -> Open:
             redis = RedisClient.connect(
                 redis_url, timeout=used.redis_timeout.total_seconds(), max_connections=64
             )
-            app = create_app(used, clients=(database, redis))
+            app = await asyncio.to_thread(create_app, used, clients=(database, redis))
             async with (
                 app.router.lifespan_context(app),
                 httpx.AsyncClient(

@@ -31,6 +31,22 @@ async def test_the_service_works_on_the_primary_that_the_sentinels_name(service)
     assert not await service.is_alive(login)
 
 
+async def test_a_service_that_stops_leaves_no_connection_behind(open_service, redis_url, sentinels):
+    async def count() -> int:
+        nodes = [*sentinels.nodes, *sentinels.sentinels]
+        listings = [str(await node.ask("CLIENT", "LIST")) for node in nodes]
+        return sum(listing.count("lib-name=redis-py") - 1 for listing in listings)  # one of each is who asks
+
+    async def are_gone() -> bool:
+        return await count() == 0
+
+    await eventually(are_gone)
+    async with open_service(redis_url) as service:
+        await service.sign_up()
+        assert await count() > 1
+    await eventually(are_gone)
+
+
 async def test_a_killed_primary_means_503_and_then_everything_goes_on(service, sentinels):
     login = await service.sign_up()
     gone = await service.log_in()

@@ -145,11 +145,11 @@ async def test_the_visits_of_one_request_share_one_deadline(proxy, tested):
 
 
 async def test_what_is_gathered_for_a_request_counts_as_its_visit(proxy, tested):
-    async def read():
+    async def read() -> None:
         async with tested.read() as connection:
             await connection.execute(text("SELECT 1"))
 
-    async def look(_keys):
+    async def look(_keys: object) -> dict[str, None]:
         await read()
         return {}
 

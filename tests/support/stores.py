@@ -41,7 +41,7 @@ async def sqlite_template(path: Path) -> Path:
 @asynccontextmanager
 async def open_sqlite(template: Path, path: Path) -> AsyncIterator[Database]:
     await asyncio.to_thread(shutil.copy, template, path)
-    database = Database(f"sqlite+aiosqlite:///{path}", PATIENT)
+    database = await asyncio.to_thread(Database, f"sqlite+aiosqlite:///{path}", PATIENT)
     yield database
     await database.close()
 

@@ -15,7 +15,7 @@ from authsvc.kit.lua import Script
 from authsvc.kit.outage import Outage
 from authsvc.kit.redis_cluster import ClusterConnections
 from authsvc.kit.redis_failures import FAILURES, InfoRefused, cause_of, kind_of
-from authsvc.kit.redis_url import open_client
+from authsvc.kit.redis_url import close_client, open_client
 from authsvc.kit.shared_connection import SharedConnection
 
 Argument = bytes | str | int
@@ -120,7 +120,7 @@ class RedisClient:
     async def close(self) -> None:
         """Close every connection."""
         await self._sender.close()
-        await self._client.aclose()
+        await close_client(self._client)
 
 
 class _Turns:

@@ -28,6 +28,7 @@ from redis.asyncio import (
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.maint_notifications import MaintNotificationsConfig
 
@@ -163,6 +164,15 @@ def open_client(
         [(host, port)] = parsed.hosts
         where = {"connection_class": SSLConnection if parsed.tls else Connection, "host": host, "port": port}
     return Redis.from_pool(ConnectionPool(**where, **connecting, **following))
+
+
+async def close_client(client: Redis | RedisCluster) -> None:
+    """Close every connection, also those to sentinels, which redis-py forgets."""
+    await client.aclose()
+    pool = client.connection_pool if isinstance(client, Redis) else None
+    if isinstance(pool, SentinelConnectionPool):
+        for sentinel in pool.sentinel_manager.sentinels:
+            await sentinel.aclose()
 
 
 def _open_sentinel(url: RedisUrl, connecting: dict[str, Any], following: dict[str, Any]) -> Redis:
