@@ -18,9 +18,9 @@ ATTACK := $(OUTSIDE)/.attack-ready
 AUDIT := .venv-audit
 AUDITING := $(AUDIT)/.audit-ready
 
-# As many test processes as there are cores, but no more than eight: each may start its own servers. Who has nothing
-# left takes over what another has not begun: some tests start whole programs.
-WORKERS ?= -n logical --maxprocesses 8 --dist worksteal
+# One test process more than there are cores, as some tests wait for whole programs; no more than eight, as each may
+# start its own servers. Who has nothing left takes over what another has not begun.
+WORKERS ?= -n $$($(BIN)/python -c 'import os; print(min(8, 1 + (os.cpu_count() or 1)))') --dist worksteal
 # The doors, the hallway and the rooms are what the 95 % are asked of.
 COVERED := api pages flows users passwords sessions tokens throttle audit
 COVERAGE ?= $(COVERED:%=--cov=authsvc.%) --cov-branch --cov-report=term:skip-covered --cov-fail-under=95

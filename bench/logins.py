@@ -14,7 +14,7 @@ from load import Slice
 from pairs import Ask, Curve, interleave, ratio, reached
 from peer_tokens import Tutorial
 from plan import Plan
-from servers import SERVER_CORE, pinned
+from servers import SERVER_CORE, Served, pinned
 from world import PEERS_PYTHON, World
 
 CONNECTIONS = 4  # enough that a hash always waits for its turn
@@ -39,8 +39,9 @@ async def measure(this: World, plan: Plan) -> list[Finding | Curve]:
             each["tutorial, POST /login"] = asks.log_in(tutorial, sessions.logins, kind="form")
         plan.say("/login beside the bare hash")
         found = await interleave(plan, each, rounds=plan.some(5, 2))
+        parts = f"{_parts('a login', authsvc, each[LOGIN])}; {_parts('the other', floors, each[HASH])}"
     return [
-        ratio(targets.LOGIN, found[LOGIN], found[HASH]),
+        ratio(targets.LOGIN, found[LOGIN], found[HASH], note=parts),
         *(Curve.of(name, CONNECTIONS, slices) for name, slices in found.items()),
     ]
 
@@ -66,6 +67,15 @@ async def pressed(this: World, plan: Plan) -> list[Finding | Curve]:
         ratio(targets.LOGIN_BUSY, found["busy"], found["alone"], note=_rates(found["busy"])),
         reached(targets.LOGIN_NEVER_0, fewest),
     ]
+
+
+def _parts(name: str, server: Served, ask: Ask) -> str:
+    """Return what of the processor time of a request is the event loop's, and what the hashing thread's."""
+    loop, all_of_it = server.loop_cpu(), server.cpu()
+    found = ask()
+    each = found.asked - found.failed
+    loop, all_of_it = server.loop_cpu() - loop, server.cpu() - all_of_it
+    return f"{name}: hash {(all_of_it - loop) / each * 1000:.1f} ms, event loop {loop / each * 1000:.1f} ms"
 
 
 def _while(load: Ask, ask: Ask) -> Ask:

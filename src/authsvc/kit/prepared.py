@@ -40,7 +40,11 @@ class Prepared:
             return await driver.fetch(self._text, *args)  # type: ignore[no-any-return]  # asyncpg has no types
         except asyncpg.IntegrityConstraintViolationError as error:
             raise IntegrityError(self._text, None, error) from error
-        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+            if isinstance(error, ValueError):
+                raise  # of the wrong type: nothing was sent
+            if not isinstance(error, asyncpg.PostgresError):
+                driver.terminate()  # asyncpg has lost track, as when the server said farewell a moment ago
             raise DBAPIError(
                 self._text, None, error, hide_parameters=True, connection_invalidated=driver.is_closed()
             ) from error

@@ -29,7 +29,7 @@ _WEIGHT: Final = 0.3
 """Of the last hash, in what a hash is thought to take."""
 _HOPE: Final = 0.8
 """The share of its time that work may be expected to wait: what is left is for being wrong."""
-_STANDING: Final = 0.25
+_STANDING: Final = 0.2
 """Seconds of work that may wait during a flood: a longer queue serves nobody sooner."""
 
 
