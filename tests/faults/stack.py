@@ -156,7 +156,8 @@ class Stack:
             "AUTHSVC_HASHING_NICENESS": "0",
             "AUTHSVC_SHUTDOWN_DELAY": "0",
             "AUTHSVC_HASHING_QUEUE_TIMEOUT": f"{QUEUE:.0f}s",
-            "AUTHSVC_ATTEMPTS_PER_ACCOUNT": "100",  # what an outage interrupts counts, and here are many of them
+            # An attempt that an outage interrupts counts, and here are many outages.
+            "AUTHSVC_ATTEMPTS_PER_ACCOUNT": "100",
             "AUTHSVC_ATTEMPTS_PER_ACCOUNT_AND_ADDRESS": "100",
             "AUTHSVC_LOGINS_PER_ACCOUNT": "1000000",
             "AUTHSVC_ATTEMPTS_PER_ADDRESS": "1000000",
