@@ -125,9 +125,11 @@ class ClientsHangUp(Repeated):
 class DescriptorsExhausted(Fault):
     name = "descriptors-exhausted"
     sentence = (
-        "No worker may open one more file or socket (RLIMIT_NOFILE), and connections to the stores break."
+        "No worker may open one more file or socket (RLIMIT_NOFILE), and connections to the stores break; "
+        "who connects anew is hung up on."
     )
     of = "process"
+    silence_is_allowed = True  # libuv accepts what it has no descriptor for, and closes it at once
 
     def __init__(self) -> None:
         self._before: dict[int, tuple[int, int]] = {}
