@@ -18,7 +18,7 @@ class Fault:
     of: ClassVar[str]
     """What fails: redis, postgres, both, process or world."""
     silence_is_allowed: ClassVar[bool] = False
-    """Whether connections of clients may close without an answer: only where processes end, or lack sockets."""
+    """Whether connections of clients may close without an answer: where processes end or lack sockets."""
     lateness_is_allowed: ClassVar[bool] = False
     """Whether a 503 may come late: only where the process that owes it stands still, or has yet to start."""
     sessions_may_vanish: ClassVar[bool] = False
