@@ -39,7 +39,7 @@ async def measure(this: World, plan: Plan) -> list[Finding | Curve]:
             each["tutorial, POST /login"] = asks.log_in(tutorial, sessions.logins, kind="form")
         plan.say("/login beside the bare hash")
         found = await interleave(plan, each, rounds=plan.some(5, 2))
-        parts = f"{_parts('a login', authsvc, each[LOGIN])}; {_parts('the other', floors, each[HASH])}"
+        parts = f"{_parts('a login', authsvc, each[LOGIN])}; {_parts('raw ASGI', floors, each[HASH])}"
     return [
         ratio(targets.LOGIN, found[LOGIN], found[HASH], note=parts),
         *(Curve.of(name, CONNECTIONS, slices) for name, slices in found.items()),

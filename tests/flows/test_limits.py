@@ -1,6 +1,7 @@
 """How often a password may be tried, and that nobody can turn the limits against the owner."""
 
 from collections.abc import Awaitable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -10,7 +11,7 @@ from tests.support.faults import without_redis
 from tests.support.service import NEW_PASSWORD, PASSWORD
 from tests.support.throttle_time import let_pass
 
-from authsvc.errors import InvalidCredentials, TooManyAttempts, WeakPassword
+from authsvc.errors import InvalidCredentials, Overloaded, TooManyAttempts, WeakPassword
 from authsvc.flows.client import Caller, Client
 from authsvc.kit.outage import Outage
 from authsvc.passwords.hasher import HashingProfile, PasswordHasher
@@ -275,6 +276,17 @@ async def test_without_redis_no_password_is_looked_at(flows, ada, redis):
             with pytest.raises(Outage):
                 await flows.log_in("ada", PASSWORD, client)
     assert flows.hasher.computed == computed
+
+
+async def test_the_right_password_counts_nowhere_though_its_rehash_is_refused(flows, ada):
+    costlier = PasswordHasher(
+        HashingProfile(20480, 2), threads=1, queue_length=1, queue_timeout=30, niceness=0
+    )
+    costlier.close()  # as if its queue was full
+    for _ in range(6):  # one more than an account allows an address
+        with pytest.raises(Overloaded):
+            await replace(flows.log_in, hasher=costlier)("ada", PASSWORD, at(HOME))
+    assert await outcome(flows.log_in("ada", PASSWORD, at(HOME))) == "200"
 
 
 # A018, A019
