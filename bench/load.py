@@ -16,7 +16,7 @@ from servers import Served, pinned
 _HERE = Path(__file__).parent
 _FEW = 0.01
 _LUA = """
-local requests, next_one = {}, 0
+local requests, next_one = {}, -1  -- wrk asks for one request that it never sends
 local function pair(line)
   return line:match("^(.*)\t(.*)$")
 end
@@ -27,8 +27,8 @@ function init(args)
   end
 end
 function request()
-  next_one = next_one %% #requests + 1
-  return requests[next_one]
+  next_one = next_one + 1
+  return requests[math.max(0, next_one - 1) %% #requests + 1]
 end
 function done(summary)
   io.write(string.format("asked %%d\\n", summary.requests))
