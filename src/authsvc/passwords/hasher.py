@@ -6,6 +6,7 @@ import secrets
 import threading
 from base64 import b64encode
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple, Self
 
 import structlog
@@ -14,6 +15,7 @@ from argon2.exceptions import HashingError, VerificationError, VerifyMismatchErr
 from argon2.low_level import ARGON2_VERSION, hash_secret, verify_secret
 
 from authsvc.errors import Overloaded, WeakPassword
+from authsvc.passwords.hashing_memory import keep_memory
 from authsvc.passwords.hashing_queue import HashingQueue
 from authsvc.passwords.pepper import NONE, Peppers, split
 from authsvc.passwords.policy import encode
@@ -101,7 +103,11 @@ class PasswordHasher:
         self._counting = threading.Lock()
         self._profile = profile
         self._queue = HashingQueue(
-            threads=threads, length=queue_length, timeout=queue_timeout, niceness=niceness
+            threads=threads,
+            length=queue_length,
+            timeout=queue_timeout,
+            niceness=niceness,
+            prepare=partial(keep_memory, profile.memory_kib),
         )
         self._parameters = Parameters(
             type=Type.ID,

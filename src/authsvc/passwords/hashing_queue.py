@@ -43,14 +43,24 @@ class HashingQueue:
     Elsewhere, and where the system forbids it, they run at normal priority. During a flood they also
     rest after each hash for which they had to wait for a core: who logs in may wait then, but nobody else
     shall notice. On cores that nobody else wants, they do not rest.
+
+    ``prepare`` is called on each thread before its first work.
     """
 
-    def __init__(self, *, threads: int, length: int, timeout: float, niceness: int) -> None:
+    def __init__(
+        self,
+        *,
+        threads: int,
+        length: int,
+        timeout: float,
+        niceness: int,
+        prepare: Callable[[], None] = lambda: None,
+    ) -> None:
         self._threads = threads
         self._capacity = threads + length
         self._timeout = timeout
         self._executor = ThreadPoolExecutor(
-            threads, thread_name_prefix="hashing", initializer=_lower_priority, initargs=(niceness,)
+            threads, thread_name_prefix="hashing", initializer=_begin, initargs=(niceness, prepare)
         )
         self._jobs: dict[Future[Any], None] = {}  # running or waiting, in order; each change is atomic
         self._takes = 0.0  # seconds, as far as is known
@@ -130,6 +140,11 @@ def _waited() -> float:
             return int(counted.read().split()[1]) / 1e9
     except (OSError, IndexError, ValueError):
         return 0.0
+
+
+def _begin(niceness: int, prepare: Callable[[], None]) -> None:
+    _lower_priority(niceness)
+    prepare()
 
 
 def _lower_priority(niceness: int) -> None:
