@@ -10,6 +10,7 @@ from sqlalchemy import event
 from tests.support.service import NEW_PASSWORD, PASSWORD
 
 from authsvc.kit.database import Database
+from authsvc.kit.prepared import driver_of
 from authsvc.kit.redis import RedisClient
 from authsvc.settings import Settings
 
@@ -63,12 +64,16 @@ def counting_statements(database: Database, spent: Spent) -> Iterator[None]:
         count(record.query)
 
     def taken(connection, *_):
-        driver = connection.driver_connection
+        watch(connection.driver_connection)
+
+    def watch(driver):
         if not database.is_sqlite and driver not in watched:
             driver.add_query_logger(fetched)
             watched.append(driver)
 
     watched: list[Any] = []
+    for kept in database._kept._waiting:
+        watch(driver_of(kept))
     listeners = {"before_cursor_execute": executed, "checkout": taken}
     for name, listener in listeners.items():
         event.listen(database.engine.sync_engine, name, listener)

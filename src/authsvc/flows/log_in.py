@@ -85,8 +85,12 @@ class LogIn:
             ip_address=client.ip_address,
             user_agent=client.user_agent,
         )
-        # Redis is told both in one round trip.
-        started, _ = await asyncio.gather(self.sessions.start(new), self.verify_password.refund(proof))
+        # Redis is told both in one round trip: the refund is asked for as soon as this task waits.
+        refund = asyncio.create_task(self.verify_password.refund(proof))
+        try:
+            started = await self.sessions.start(new)
+        finally:
+            await refund
         if started is None:
             return None
         now, asked = self.clock(), origin(client)

@@ -1,37 +1,47 @@
 """A connection for a while: when its time is over it is broken off, so that nobody waits for it longer."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from authsvc.kit.allowance import Allowance, allowance_of_request
 from authsvc.kit.outage import is_closed_transport
 
 
 class Visit:
-    """Takes a connection from the pool of ``engine`` (``connection``), and gives it back at the end.
+    """Takes ``connection`` from its pool unless somebody did, and gives it back at the end.
 
-    After ``timeout`` seconds, waiting for the connection included, PostgreSQL's is broken off: whatever
-    waits for an answer fails at once, and so does a rollback, which a cancellation would have to wait for.
-    What fails so is a `TimeoutError`. The visits of one request share these seconds (see `Allowance`).
+    It is not given back if nothing went wrong and ``keep`` takes it.
+
+    After ``timeout`` seconds, waiting for the connection included, PostgreSQL's is broken off: whatever waits
+    for an answer fails at once, and so does a rollback, which a cancellation would have to wait for. What
+    fails so is a `TimeoutError`. The visits of one request share these seconds (see `Allowance`).
     """
 
-    def __init__(self, engine: AsyncEngine, timeout: float | None) -> None:
-        self.connection = engine.connect()
+    def __init__(
+        self,
+        connection: AsyncConnection,
+        timeout: float | None,
+        keep: Callable[[AsyncConnection], bool] = lambda _: False,
+    ) -> None:
+        self.connection = connection
         self._timeout = timeout
+        self._keep = keep
         self._is_late = False
         self._began = 0.0
         self._allowance: Allowance | None = None
         self._end: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
+        is_new = self.connection.sync_connection is None
         if self._timeout is None:
-            await self.connection.start()
+            if is_new:
+                await self.connection.start()
             return self
         loop = asyncio.get_running_loop()
         self._began = loop.time()
@@ -40,13 +50,8 @@ class Visit:
         if seconds <= 0:
             raise TimeoutError
         ends_at = self._began + seconds
-        try:
-            async with asyncio.timeout_at(ends_at):
-                await self.connection.start()
-        except RuntimeError as error:
-            if is_closed_transport(error):
-                raise ConnectionResetError from error
-            raise
+        if is_new:
+            await self._start(ends_at)
         self._end = loop.call_at(ends_at, self._expire)
         return self
 
@@ -57,6 +62,8 @@ class Visit:
         try:
             if self._is_late or was_lost or isinstance(error, TimeoutError | asyncio.CancelledError):
                 await asyncio.shield(self._throw_away())
+            elif error is None and self._keep(self.connection):
+                return
             await self.connection.close()
         finally:
             if self._end is not None:
@@ -75,6 +82,15 @@ class Visit:
             yield
         except (TimeoutError, asyncio.CancelledError):
             await asyncio.shield(self._throw_away())
+            raise
+
+    async def _start(self, ends_at: float) -> None:
+        try:
+            async with asyncio.timeout_at(ends_at):
+                await self.connection.start()
+        except RuntimeError as error:
+            if is_closed_transport(error):
+                raise ConnectionResetError from error
             raise
 
     async def _throw_away(self) -> None:

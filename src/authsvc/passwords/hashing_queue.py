@@ -92,14 +92,17 @@ class HashingQueue:
             raise Overloaded from error  # closed
         self._jobs[job] = None
         job.add_done_callback(self._forget)
+        end = asyncio.get_running_loop().call_later(self._timeout, job.cancel)
         try:
-            answer = asyncio.wrap_future(job)
-            await asyncio.wait({answer}, timeout=self._timeout)
-            if job.cancel():  # still waiting, or dropped by close()
-                raise Overloaded
-            return await answer
+            return await asyncio.wrap_future(job)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise  # the caller went away
+            raise Overloaded from None  # it was waiting still, in vain, or for a thread that was closed
         finally:
-            job.cancel()  # the caller went away: what has not begun never will
+            end.cancel()
+            job.cancel()  # what has not begun by now never will
 
     def close(self) -> None:
         """Take no more work and drop what waits; its callers are told `Overloaded`. Returns at once."""
@@ -117,13 +120,15 @@ class HashingQueue:
     def _compute(self, work: Callable[[], T]) -> T:
         """Do ``work`` on one of the threads, after a rest if it has to."""
         began = time.monotonic()
-        if began < self._flooded_until:
+        flooded = began < self._flooded_until
+        if flooded:
             self._closed.wait(getattr(self._of_thread, "rest", 0.0))
-        waited_before = _waited()
+        waited_before = _waited() if flooded else 0.0
         try:
             return work()
         finally:
-            self._of_thread.rest = min(_LONGEST_REST, _REST * (_waited() - waited_before))
+            waited = _waited() - waited_before if flooded else 0.0
+            self._of_thread.rest = min(_LONGEST_REST, _REST * waited)
             took = time.monotonic() - began
             self._takes += _WEIGHT * (took - self._takes) if self._takes else took
             for job in list(self._jobs)[self._room() :]:
