@@ -49,32 +49,42 @@ def counting_commands(redis: RedisClient, spent: Spent) -> Iterator[None]:
         redis._sender = sender
 
 
+class Statements:
+    """Counts them whether SQLAlchemy sends them or asyncpg does, but for those around a transaction."""
+
+    def __init__(self, spent: Spent) -> None:
+        self._spent = spent
+        self._watched: list[Any] = []
+
+    def executed(self, connection, cursor, statement, *_):
+        self._count(statement)
+
+    def taken(self, connection, *_):
+        self.watch(connection.driver_connection)
+
+    def watch(self, driver: Any) -> None:
+        if driver not in self._watched and hasattr(driver, "add_query_logger"):
+            driver.add_query_logger(self._fetched)
+            self._watched.append(driver)
+
+    def leave(self) -> None:
+        for driver in self._watched:
+            driver.remove_query_logger(self._fetched)
+
+    def _fetched(self, record):
+        self._count(record.query)
+
+    def _count(self, statement: str) -> None:
+        if not statement.startswith(("BEGIN", "COMMIT")):
+            self._spent.statements += 1
+
+
 @contextmanager
 def counting_statements(database: Database, spent: Spent) -> Iterator[None]:
-    """Count them whether SQLAlchemy sends them or asyncpg does, but for those around a transaction."""
-
-    def count(statement: str) -> None:
-        if not statement.startswith(("BEGIN", "COMMIT")):
-            spent.statements += 1
-
-    def executed(connection, cursor, statement, *_):
-        count(statement)
-
-    def fetched(record):
-        count(record.query)
-
-    def taken(connection, *_):
-        watch(connection.driver_connection)
-
-    def watch(driver):
-        if not database.is_sqlite and driver not in watched:
-            driver.add_query_logger(fetched)
-            watched.append(driver)
-
-    watched: list[Any] = []
+    counts = Statements(spent)
     for kept in database._kept._waiting:
-        watch(driver_of(kept))
-    listeners = {"before_cursor_execute": executed, "checkout": taken}
+        counts.watch(driver_of(kept))
+    listeners = {"before_cursor_execute": counts.executed, "checkout": counts.taken}
     for name, listener in listeners.items():
         event.listen(database.engine.sync_engine, name, listener)
     try:
@@ -82,8 +92,7 @@ def counting_statements(database: Database, spent: Spent) -> Iterator[None]:
     finally:
         for name, listener in listeners.items():
             event.remove(database.engine.sync_engine, name, listener)
-        for driver in watched:
-            driver.remove_query_logger(fetched)
+        counts.leave()
 
 
 CALLS = {

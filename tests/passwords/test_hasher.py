@@ -13,6 +13,7 @@ import pytest
 from argon2 import extract_parameters
 from blockbuster import blockbuster_ctx
 from structlog.testing import capture_logs
+from tests.support.waiting import eventually
 
 from authsvc.errors import Overloaded, WeakPassword
 from authsvc.passwords.hasher import HashingProfile, PasswordHasher
@@ -47,9 +48,14 @@ async def busy_hasher(
 ) -> AsyncIterator[tuple[PasswordHasher, Callable[[], None]]]:
     """A hasher of one thread, which is held until ``release()`` or the end of the block."""
     hasher = make_hasher(threads=1, queue_length=queue_length, queue_timeout=queue_timeout)
-    gate = threading.Event()
-    holder = asyncio.ensure_future(hasher._queue.run(gate.wait))
-    await one_turn()
+    held, gate = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        held.set()
+        gate.wait()
+
+    holder = asyncio.ensure_future(hasher._queue.run(hold))
+    await eventually(held.is_set)
     try:
         yield hasher, gate.set
     finally:
@@ -265,6 +271,8 @@ async def test_work_runs_in_the_callers_context_so_that_alarms_carry_it(hasher):
 
 OUT_OF_MEMORY = """
 import asyncio, resource
+from tests.support.waiting import eventually
+
 from authsvc.errors import Overloaded
 from authsvc.passwords.hasher import HashingProfile, PasswordHasher
 
