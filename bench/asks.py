@@ -34,6 +34,10 @@ class Asks:
         self._connections = connections
         self._seconds = seconds
 
+    def hash(self, server: Served) -> Ask:
+        """Ask the floors for hashes, until they have computed them all."""
+        return self._until_done(server, self.floor(server, "/hash"))
+
     def floor(self, server: Served, path: str) -> Ask:
         method = "GET" if path in {"/raw", "/look_up"} else "POST"
         return lambda: self._run(server, method, path, self._world.access_tokens(_SESSIONS))
@@ -65,7 +69,7 @@ class Asks:
         return lambda: self._run(server, "POST", "/refresh_jwt", tutorial.tokens("refresh", new))
 
     def log_in(self, server: Served, lines: Sequence[str], *, kind: Kind = "login") -> Ask:
-        return lambda: self._run(server, "POST", "/login", lines, kind)
+        return self._until_done(server, lambda: self._run(server, "POST", "/login", lines, kind))
 
     def log_out(self, server: Served) -> Ask:
         def ask() -> Slice:
@@ -73,6 +77,14 @@ class Asks:
             return self._run(server, "POST", "/logout", tokens, "bearer")
 
         return ask
+
+    def _until_done(self, server: Served, ask: Ask) -> Ask:
+        def asked() -> Slice:
+            found = ask()
+            server.rest()
+            return found
+
+        return asked
 
     def _run(
         self, server: Served, method: str, path: str, tokens: Sequence[str], kind: Kind | None = None

@@ -27,7 +27,7 @@ from authsvc.users.store import UserStore
 from authsvc.users.tables import users
 from authsvc.users.user import NewUser, User, public_record
 
-AT_ONCE = 2_000
+AT_ONCE = 400  # some hundred kilobytes: what a socket takes at once
 _ADDRESS = "2001:db8:7c1e:45a0:91d3:6bff:fe02:1d3a"
 _WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
 _SAFARI = "AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.1"
@@ -139,6 +139,16 @@ class Bulk:
         reader, writer = await asyncio.open_unix_connection(self._redis)
         replies = hiredis.Reader()
         known: set[str] = set()
+        expecting = 0
+
+        async def receive(number: int) -> None:
+            for _ in range(number):
+                while (reply := replies.gets()) is False:
+                    replies.feed(await reader.read(1 << 20))
+                if not expected(reply):
+                    raise RuntimeError(f"Redis replied {reply!r}")
+
+        # Redis works on what it was sent last while the next is put together.
         while some := list(islice(calls, AT_ONCE)):
             words: list[tuple[Any, ...]] = []
             for script, keys, args in some:
@@ -149,11 +159,9 @@ class Bulk:
                     words.append(("EVALSHA", script.sha))
                 words[-1] += (len(keys), *keys, *args)
             writer.write(b"".join(_packed(each) for each in words))
-            for _ in some:
-                while (reply := replies.gets()) is False:
-                    replies.feed(await reader.read(1 << 20))
-                if not expected(reply):
-                    raise RuntimeError(f"Redis replied {reply!r}")
+            await receive(expecting)
+            expecting = len(some)
+        await receive(expecting)
         writer.close()
         await writer.wait_closed()
 

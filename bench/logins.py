@@ -28,17 +28,18 @@ async def measure(this: World, plan: Plan) -> list[Finding | Curve]:
     await this.populate(400)
     lines = await this.logins(_USERS)
     with ExitStack() as running:
-        asks = Asks(this, CONNECTIONS, 2 if plan.quick else 3)
+        asks = Asks(this, CONNECTIONS, 2)
         floors = running.enter_context(this.floors())
         authsvc = running.enter_context(this.authsvc())
-        each = {HASH: asks.floor(floors, "/hash"), LOGIN: asks.log_in(authsvc, lines)}
+        each = {HASH: asks.hash(floors), LOGIN: asks.log_in(authsvc, lines)}
+        plan.say("/login beside the bare hash")
+        found = await interleave(plan, each, rounds=plan.some(10, 2))
         if PEERS_PYTHON.exists() and not plan.quick:
             tutorial = running.enter_context(this.peer("tutorial"))
             sessions = Tutorial(tutorial, this.settings.redis_url.get_secret_value())
             running.callback(sessions.close)
-            each["tutorial, POST /login"] = asks.log_in(tutorial, sessions.logins, kind="form")
-        plan.say("/login beside the bare hash")
-        found = await interleave(plan, each, rounds=plan.some(5, 2))
+            its = {"tutorial, POST /login": asks.log_in(tutorial, sessions.logins, kind="form")}
+            found |= await interleave(plan, its, rounds=2)
         parts = f"{_parts('a login', authsvc, each[LOGIN])}; {_parts('raw ASGI', floors, each[HASH])}"
     return [
         ratio(targets.LOGIN, found[LOGIN], found[HASH], note=parts),

@@ -20,7 +20,7 @@ from bulk import Bulk, several_each
 from findings import Finding, tell
 from pairs import Ask, interleave, ratio, reached
 from plan import Plan
-from servers import LOAD_CORE, Served
+from servers import CORES, LOAD_CORE, Served, stay_on
 from world import World, world
 
 from authsvc.app import connect
@@ -173,8 +173,10 @@ async def compare_crowds(plan: Plan, sessions: int) -> list[Finding]:
     async with contextlib.AsyncExitStack() as open_:
         worlds = [await open_.enter_async_context(world()) for _ in range(2)]
         few, many = [await open_.enter_async_context(crowd(each.settings)) for each in worlds]
+        stay_on(*CORES)  # nothing is measured yet
         await few.grow(FEW, plan, in_use=FEW)
         weight = await many.grow(sessions, plan, in_use=min(_REFRESHED, sessions))
+        stay_on(LOAD_CORE)
         servers = [open_.enter_context(each.authsvc()) for each in worlds]
         plan.say(f"{sessions} sessions against {FEW}")
         asks: dict[str, Ask] = {}

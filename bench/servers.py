@@ -15,6 +15,7 @@ CORES = (
     sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
 )
 SERVER_CORE, LOAD_CORE = CORES[0], CORES[1 % len(CORES)]
+_MOST_LOOKS, _A_LOOK = 50, 0.1  # seconds: it counts hundredths of them
 _OURS = ("AUTHSVC_", "BENCH_", "PYTHONPATH")
 
 
@@ -35,6 +36,15 @@ class Served:
         """Return the processor time of its first thread, which the event loop is; not a number as above."""
         counted = Path(f"/proc/{self.pid}/task/{self.pid}/schedstat")
         return int(counted.read_text(encoding="ascii").split()[0]) / 1e9 if counted.exists() else nan
+
+    def rest(self) -> None:
+        """Wait until it has done what it was asked: a slice ends amid requests, which would slow the next."""
+        before = -1.0
+        for _ in range(_MOST_LOOKS):
+            if (now := self.cpu()) == before:
+                return
+            before = now
+            time.sleep(_A_LOOK)
 
     def memory(self) -> float:
         """Return its resident memory in bytes; not a number where nobody counts it."""
@@ -64,10 +74,10 @@ def pinned(*cores: int) -> list[str]:
     return ["taskset", "-c", ",".join(map(str, cores))] if shutil.which("taskset") else []
 
 
-def stay_on(core: int) -> None:
-    """Keep this process, and what it starts, on one core."""
+def stay_on(*cores: int) -> None:
+    """Keep this process, and what it starts from now on, on these cores."""
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {core})
+        os.sched_setaffinity(0, set(cores))
 
 
 def free_port() -> int:

@@ -24,7 +24,9 @@ def origin(client: Client | None) -> Origin:
     """Return how the ledger names a user at ``client``. What cannot be printed, it does not hold."""
     if client is None:
         return SOMEBODY
-    user_agent = "".join(character if character.isprintable() else "?" for character in client.user_agent)
+    user_agent = client.user_agent
+    if not user_agent.isprintable():
+        user_agent = "".join(character if character.isprintable() else "?" for character in user_agent)
     return Origin(Actor.USER, client.ip_address, user_agent, client.request_id)
 
 

@@ -5,6 +5,7 @@ import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from uuid import UUID
 
 _SUBSCRIBER = 64  # what one subscriber is given (RFC 6177); single addresses in it cost nothing
@@ -104,6 +105,7 @@ def refunded(attempts: Iterable[Attempt]) -> list[Attempt]:
     return [attempt for attempt in attempts if not attempt.rule.counts_successes]
 
 
+@lru_cache(maxsize=4096)  # to read an address takes longer than all else here
 def subscriber(ip_address: str) -> str:
     """Return the address in its one canonical form: IPv4 as it is, IPv6 as the /64 that it belongs to."""
     address = _parse(ip_address)
@@ -112,12 +114,13 @@ def subscriber(ip_address: str) -> str:
     return "unknown" if address is None else str(address)
 
 
-def site(ip_address: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def site(ip_address: str) -> tuple[str, ...]:
     """Return the /48 that an IPv6 address belongs to; for IPv4 nothing, as its addresses are dear."""
     address = _parse(ip_address)
     if isinstance(address, ipaddress.IPv6Address):
-        return [str(ipaddress.ip_network((address, _SITE), strict=False))]
-    return []
+        return (str(ipaddress.ip_network((address, _SITE), strict=False)),)
+    return ()
 
 
 def _parse(ip_address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
