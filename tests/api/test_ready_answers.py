@@ -23,7 +23,7 @@ async def app(scope, receive, send):
     if scope["path"].startswith("/slow"):
         withdraw(scope)
     write = writer(scope)
-    if write is None or not write(LINES, body):
+    if write is None or not write(200, LINES, body):
         went_by_send.set()
         headers = [(b"content-length", b"%d" % len(body)), *HEADERS]
         await send({"type": "http.response.start", "status": 200, "headers": headers})

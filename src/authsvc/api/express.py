@@ -6,16 +6,17 @@ fifth of what a log-in takes of the event loop.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
 
 from fastapi import FastAPI
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from authsvc.api.bodies import json_body, json_or_form_body
 from authsvc.api.deps import client, sent_token
 from authsvc.api.devices import AskingClient, DeviceCookie
 from authsvc.api.middleware import FrontDesk, Header, protected, receive_request
-from authsvc.api.quotas import QuotaPolicies
 from authsvc.api.ready_answers import writer
 from authsvc.api.sessions import LoginRequest, RefreshRequest, token_json
 from authsvc.errors import AuthsvcError
@@ -27,6 +28,7 @@ from authsvc.passwords.hasher import PasswordHasher
 from authsvc.problems import tell
 
 _JSON = (b"content-type", b"application/json")
+_ADDED = {b"content-length", b"cache-control"}  # to every answer
 _LINES = b"".join(b"%b: %b\r\n" % header for header in protected([_JSON], "%b"))
 
 Answer = Callable[[Scope, Receive], Awaitable[tuple[bytes, Sequence[Header]]]]
@@ -43,25 +45,47 @@ class ExpressService(FastAPI):
     policies: Mapping[tuple[str, str], str] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request. What is refused, and what goes wrong, is told from the front desk."""
-        answer = self.express.get((scope.get("method", ""), scope.get("path", "")))
+        """Serve one request. What goes wrong is told from the front desk."""
+        call = scope.get("method", ""), scope.get("path", "")
+        answer = self.express.get(call)
         if answer is None:
             await super().__call__(scope, receive, send)
             return
         given = receive_request(scope)
         try:
             body, more = await answer(scope, receive)
+        except (AuthsvcError, Outage) as error:
+            refusal = tell(error, scope)
+            headers = protected(self._headers_of_refusal(refusal, call), given)
+            lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+            await _answer(scope, send, refusal.status_code, lines, bytes(refusal.body))
         except Exception as error:
-            await FrontDesk(QuotaPolicies(_Failure(error), self.policies))(scope, receive, send)
-            return
-        write = writer(scope)
-        lines = _LINES % given.encode()
-        if more:
-            lines += b"".join(b"%b: %b\r\n" % header for header in more)
-        if write is None or not write(lines, body):
-            headers = protected([(b"content-length", b"%d" % len(body)), _JSON, *more], given)
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
+            defect = error
+
+            async def fail(*_: object) -> None:
+                raise defect
+
+            await FrontDesk(fail)(scope, receive, send)
+        else:
+            lines = _LINES % given.encode()
+            if more:
+                lines += b"".join(b"%b: %b\r\n" % header for header in more)
+            await _answer(scope, send, HTTPStatus.OK, lines, body)
+
+    def _headers_of_refusal(self, refusal: Response, call: tuple[str, str]) -> list[Header]:
+        headers = [header for header in refusal.raw_headers if header[0] not in _ADDED]
+        if call in self.policies:
+            headers.append((b"ratelimit-policy", self.policies[call].encode("ascii")))
+        return headers
+
+
+async def _answer(scope: Scope, send: Send, status: int, lines: bytes, body: bytes) -> None:
+    write = writer(scope)
+    if write is None or not write(status, lines, body):
+        headers = [tuple(line.split(b": ", 1)) for line in lines.split(b"\r\n")[:-1]]
+        headers.insert(0, (b"content-length", b"%d" % len(body)))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
 
 def express_answers(
@@ -100,15 +124,3 @@ def express_answers(
         return token_json(pair), (*known, policy)
 
     return {("GET", "/user"): own_user, ("POST", "/refresh_jwt"): refresh_jwt, ("POST", "/login"): login}
-
-
-class _Failure:
-    """Tells an error that is ours to tell, and leaves any other to the front desk."""
-
-    def __init__(self, error: Exception) -> None:
-        self._error = error
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not isinstance(self._error, AuthsvcError | Outage):
-            raise self._error
-        await tell(self._error, scope)(scope, receive, send)

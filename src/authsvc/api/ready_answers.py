@@ -1,7 +1,7 @@
 """An ASGI extension of our server: an answer that is ready goes out in one write.
 
-uvicorn checks every header of an answer with two regular expressions. On the express lane they are always
-the same, and checking them again would cost as much as the rest of the call.
+uvicorn checks every header of an answer with two regular expressions. On the express lane they are ours
+alone, and checking them again would cost as much as the rest of the call.
 """
 
 from collections.abc import Callable
@@ -10,10 +10,10 @@ from typing import Any
 from weakref import ReferenceType, ref
 
 from starlette.types import Scope
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-Write = Callable[[bytes, bytes], bool]
-"""Takes header lines, each with its CRLF, and a body; writes a 200, or returns False: it must go by `send`.
+Write = Callable[[int, bytes, bytes], bool]
+"""Takes a status, header lines, each with its CRLF, and a body; writes them, or returns False: `send` must.
 
 ``content-length`` and the server's own lines are added. Nothing that a client sent may stand in the lines.
 """
@@ -43,7 +43,7 @@ class ReadyAnswers(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
 
-def _write(serving: ReferenceType[RequestResponseCycle], lines: bytes, body: bytes) -> bool:
+def _write(serving: ReferenceType[RequestResponseCycle], status: int, lines: bytes, body: bytes) -> bool:
     """Do what ``send`` of the cycle does with the two messages of a whole answer."""
     cycle = serving()
     if cycle is None or cycle.response_started or cycle.disconnected or cycle.flow.write_paused:
@@ -52,7 +52,7 @@ def _write(serving: ReferenceType[RequestResponseCycle], lines: bytes, body: byt
     own = b"".join(b"%b: %b\r\n" % header for header in cycle.default_headers)
     ending = b"" if cycle.keep_alive else b"connection: close\r\n"
     cycle.transport.write(
-        b"HTTP/1.1 200 OK\r\n%bcontent-length: %d\r\n%b%b\r\n%b" % (own, len(body), ending, lines, body)
+        b"%b%bcontent-length: %d\r\n%b%b\r\n%b" % (STATUS_LINE[status], own, len(body), ending, lines, body)
     )
     cycle.message_event.set()
     if not cycle.keep_alive:
