@@ -12,7 +12,7 @@ from world import PEERS_PYTHON, World
 
 _CONNECTIONS = (1, 16, 64, 256)
 _MOST_LOGINS = 64  # one hash computed, 63 waiting; a few more would be turned away
-_SECONDS_OF_LOGINS = 3  # with 64 waiting, one takes more than a second
+_SECONDS_OF_LOGINS = 2  # with 64 waiting, one takes more than a second
 _LOGGED_OUT = 2 * 3000
 
 Line = Callable[[Asks], Ask]

@@ -52,7 +52,7 @@ async def pressed(this: World, plan: Plan) -> list[Finding | Curve]:
     await this.populate(400)
     lines = await this.logins(_USERS)
     with this.authsvc() as authsvc:
-        seconds = 2 if plan.quick else 4
+        seconds = 2 if plan.quick else 3
         alone = Asks(this, CONNECTIONS, seconds).log_in(authsvc, lines)
         readers = Asks(this, plan.connections, seconds + 1).user(authsvc)
         plan.say("logins while readers saturate the core, and beside a busy process")

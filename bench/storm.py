@@ -84,7 +84,7 @@ async def measure(this: World, plan: Plan) -> list[Finding | Curve]:
     await this.populate(plan.sessions)
     lines = await this.logins(400)
     with this.authsvc() as server:
-        storm = Storm(this, server, lines, 2 if plan.quick else 3)
+        storm = Storm(this, server, lines, 2)
         await asyncio.to_thread(storm.readers)
         before = server.memory()
         plan.say("the storm: how many logins a second can be served")
@@ -106,7 +106,7 @@ async def _in_turn(
     storm: Storm, plan: Plan, rate: float
 ) -> tuple[list[Readers], list[Readers], list[dict[str, Any]]]:
     calm, flooded, floods = [], [], []
-    for _ in range(plan.some(4, 2)):
+    for _ in range(plan.some(7, 2)):
         calm.append(await asyncio.to_thread(storm.readers))
         found, flood = await asyncio.to_thread(storm.flooded, rate)
         flooded.append(found)

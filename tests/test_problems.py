@@ -7,9 +7,9 @@ from starlette.exceptions import HTTPException
 from tests.support.service import code_of
 
 from authsvc import errors
-from authsvc.errors import AuthsvcError, FieldError
+from authsvc.errors import AuthsvcError, FieldError, Overloaded
 from authsvc.kit.outage import Outage
-from authsvc.problems import catalogue, problem_response, responses, status_of
+from authsvc.problems import catalogue, problem_response, responses, status_of, tell
 
 ON_STAND_INS = pytest.mark.parametrize("stores", ["stand-ins"], indirect=True, scope="session")
 
@@ -178,3 +178,10 @@ async def test_an_error_of_the_framework_that_is_one_of_ours_is_no_defect(client
         answer = await client.get("/framework/413")
     assert (answer.status_code, code_of(answer)) == (413, "body_too_large")
     assert not [line for line in logged if line["log_level"] == "error"]
+
+
+async def test_log_ins_that_are_shed_are_one_line_in_the_log():
+    with structlog.testing.capture_logs() as logged:
+        answers = [tell(Overloaded(), {"path": "/login", "state": {}}) for _ in range(1000)]
+    assert {answer.status_code for answer in answers} == {503}
+    assert logged == [{"event": "overloaded", "path": "/login", "log_level": "warning"}]

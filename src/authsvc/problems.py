@@ -19,6 +19,7 @@ from authsvc.kit.sparing_log import SparingLog
 
 _log = structlog.get_logger(__name__)
 _outages = SparingLog(_log)
+_shed = SparingLog(_log, "warning")
 
 _STATUS: dict[type[AuthsvcError], HTTPStatus] = {
     errors.MalformedRequest: HTTPStatus.BAD_REQUEST,
@@ -173,6 +174,9 @@ def tell(error: AuthsvcError | Outage, scope: Any) -> Response:
             event, {"path": path}, dependency=error.dependency, kind=error.kind, cause=reason(error)
         )
         return problem_response(errors.ServiceUnavailable(), scope)
+    if isinstance(error, errors.Overloaded):
+        _shed.tell("overloaded", {"path": path})
+        return problem_response(error, scope)
     _log.info("refused", code=error.code, fact=error.fact, path=path)
     return problem_response(error, scope)
 

@@ -198,7 +198,7 @@ class Settings(BaseSettings):
         le=_seconds(60),
         description="How long a hash may wait before it is given up.",
     )
-    hashing_niceness: int = Field(5, ge=0, le=19, description="How far hashing yields to other work (Linux).")
+    hashing_niceness: int = Field(4, ge=0, le=19, description="How far hashing yields to other work (Linux).")
 
     # Limits
     attempts_per_account: int = Field(

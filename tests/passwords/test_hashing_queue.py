@@ -1,6 +1,7 @@
 """How long the queue may get: by what hashes take now, and shorter in a flood."""
 
 import asyncio
+import itertools
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from authsvc.errors import Overloaded
+from authsvc.passwords import hashing_queue
 from authsvc.passwords.hashing_queue import HashingQueue, _waited
 
 DAY = 24 * 3600
@@ -119,6 +121,21 @@ async def test_out_of_a_flood_nobody_rests():
     assert await asyncio.to_thread(queue._executor.submit(must_rest).result) is None
     assert await queue.run(lambda: "done") == "done"
     queue.close()
+
+
+async def test_in_a_flood_the_rest_to_come_counts_for_those_who_wait(monkeypatch):
+    kept_from_core = itertools.cycle([0.0, 0.1])  # seconds, before and after each work: 0.8 of rest
+    monkeypatch.setattr(hashing_queue, "_waited", lambda: next(kept_from_core))
+    async with busy_queue(patience=5) as (queue, release):
+        waiting = await wait_in(queue, 20)
+        queue._flooded_until = time.monotonic() + DAY
+        release()
+        assert await waiting[0] == "done"
+        refused = await asyncio.gather(*waiting[-13:], return_exceptions=True)
+        assert [type(outcome) for outcome in refused] == [Overloaded] * 13
+        assert not waiting[1].done()  # it rests, and five more are within what is left of the five seconds
+        queue.close()
+        await asyncio.gather(*waiting, return_exceptions=True)
 
 
 @pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="only Linux counts it")

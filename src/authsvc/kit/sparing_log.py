@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from contextvars import Context
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 _EVERY: Final = 1.0
 """Seconds that one line tells of."""
@@ -12,10 +12,11 @@ _MOST: Final = 50
 
 
 class SparingLog:
-    """Writes to ``log`` (structlog's) at level error."""
+    """Writes to ``log`` (structlog's) at one level."""
 
-    def __init__(self, log: Any) -> None:
+    def __init__(self, log: Any, level: Literal["error", "warning"] = "error") -> None:
         self._log = log
+        self._level = level
         self._more: dict[tuple[object, ...], int] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -31,8 +32,11 @@ class SparingLog:
         if like in self._more:
             self._more[like] += 1
             return
-        self._log.error(event, **facts, **where)
+        self._write(event, **facts, **where)
         self._count(loop, like, event, facts)
+
+    def _write(self, event: str, **values: Any) -> None:
+        getattr(self._log, self._level)(event, **values)
 
     def _count(
         self, loop: asyncio.AbstractEventLoop, like: tuple[object, ...], event: str, facts: Mapping[str, str]
@@ -45,5 +49,5 @@ class SparingLog:
         self, loop: asyncio.AbstractEventLoop, like: tuple[object, ...], event: str, facts: Mapping[str, str]
     ) -> None:
         if loop is self._loop and (more := self._more.pop(like)):
-            self._log.error(event, **facts, more=more)
+            self._write(event, **facts, more=more)
             self._count(loop, like, event, facts)

@@ -20,7 +20,7 @@ from authsvc.errors import Overloaded
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_REST: Final = 5.0
+_REST: Final = 8.0
 """How much longer than others kept it waiting for a core a thread rests then, during a flood."""
 _LONGEST_REST: Final = 1.0
 _FLOOD_LASTS: Final = 2.0
@@ -123,14 +123,16 @@ class HashingQueue:
         flooded = began < self._flooded_until
         if flooded:
             self._closed.wait(getattr(self._of_thread, "rest", 0.0))
-        waited_before = _waited() if flooded else 0.0
+        begun, waited_before = time.monotonic(), _waited() if flooded else 0.0
         try:
             return work()
         finally:
             waited = _waited() - waited_before if flooded else 0.0
-            self._of_thread.rest = min(_LONGEST_REST, _REST * waited)
-            took = time.monotonic() - began
+            self._of_thread.rest = rest = min(_LONGEST_REST, _REST * waited)
+            took, worked = time.monotonic() - began, time.monotonic() - begun
             self._takes += _WEIGHT * (took - self._takes) if self._takes else took
+            if rest:
+                self._takes = max(self._takes, rest + worked)  # so long the next one will take
             for job in list(self._jobs)[self._room() :]:
                 job.cancel()  # it would wait in vain
 
