@@ -53,15 +53,15 @@ _STARTING = 5
 _LIMITS = {False: 600.0, True: 120.0}  # seconds of a whole run, and of a quick one
 _BUSY = 0.5  # of the cores, when nothing has been measured yet
 SHARES = (
-    Share("hot", hot_paths.measure, 74, 32),
+    Share("hot", hot_paths.measure, 105, 32),
     Share("peers", hot_paths.beside_peers, 50, 18),
     Share("logins", logins.measure, 68, 15),
     Share("pressed", logins.pressed, 50, 15),
     Share("storm", storm.measure, 66, 22),
     Share("ended", logged_out.measure, 14, 12),
     Share("builds", builds, 15, 0),
-    Share("scale", scale.measure, 172, 0),
-    Share("curves", curves.measure, 84, 0),
+    Share("scale", scale.measure, 150, 0),
+    Share("curves", curves.measure, 78, 0),
 )
 
 

@@ -27,7 +27,7 @@ async def measure(this: World, plan: Plan) -> list[Finding | Curve]:
         floors = running.enter_context(this.floors())
         authsvc = running.enter_context(this.authsvc())
         asks = Asks(this, plan.connections)
-        rounds = plan.some(8, 3)
+        rounds = plan.some(12, 3)
         plan.say("GET /user beside its floor")
         reads = {F1: asks.floor(floors, "/look_up"), USER: asks.user(authsvc)}
         reads[NEVER_SEEN] = asks.user_with_new_tokens(authsvc)

@@ -167,18 +167,23 @@ def problem_response(error: AuthsvcError, scope: Any) -> Response:
 
 def tell(error: AuthsvcError | Outage, scope: Any) -> Response:
     """Log what went wrong, and return the problem that the client is told."""
+    return problem_response(note(error, scope), scope)
+
+
+def note(error: AuthsvcError | Outage, scope: Any) -> AuthsvcError:
+    """Log what went wrong, and return what the client is told."""
     path = scope["path"]
     if isinstance(error, Outage):
         event = "defect" if error.is_defect else "outage"
         _outages.tell(
             event, {"path": path}, dependency=error.dependency, kind=error.kind, cause=reason(error)
         )
-        return problem_response(errors.ServiceUnavailable(), scope)
+        return errors.ServiceUnavailable()
     if isinstance(error, errors.Overloaded):
         _shed.tell("overloaded", {"path": path})
-        return problem_response(error, scope)
-    _log.info("refused", code=error.code, fact=error.fact, path=path)
-    return problem_response(error, scope)
+    else:
+        _log.info("refused", code=error.code, fact=error.fact, path=path)
+    return error
 
 
 def install(app: FastAPI) -> None:

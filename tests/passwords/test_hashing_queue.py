@@ -124,7 +124,7 @@ async def test_out_of_a_flood_nobody_rests():
 
 
 async def test_in_a_flood_the_rest_to_come_counts_for_those_who_wait(monkeypatch):
-    kept_from_core = itertools.cycle([0.0, 0.1])  # seconds, before and after each work: 0.8 of rest
+    kept_from_core = itertools.cycle([0.0, 0.1])  # seconds, before and after each work: 1 of rest
     monkeypatch.setattr(hashing_queue, "_waited", lambda: next(kept_from_core))
     async with busy_queue(patience=5) as (queue, release):
         waiting = await wait_in(queue, 20)
@@ -133,7 +133,7 @@ async def test_in_a_flood_the_rest_to_come_counts_for_those_who_wait(monkeypatch
         assert await waiting[0] == "done"
         refused = await asyncio.gather(*waiting[-13:], return_exceptions=True)
         assert [type(outcome) for outcome in refused] == [Overloaded] * 13
-        assert not waiting[1].done()  # it rests, and five more are within what is left of the five seconds
+        assert not waiting[1].done()  # it rests, and some more are within what is left of the five seconds
         queue.close()
         await asyncio.gather(*waiting, return_exceptions=True)
 

@@ -10,14 +10,14 @@ from http import HTTPStatus
 
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from authsvc.api.bodies import json_body, json_or_form_body
 from authsvc.api.deps import client, sent_token
 from authsvc.api.devices import AskingClient, DeviceCookie
 from authsvc.api.middleware import FrontDesk, Header, protected, receive_request
-from authsvc.api.ready_answers import writer
+from authsvc.api.ready_answers import header_lines, writer
+from authsvc.api.refusals import refuse
 from authsvc.api.sessions import LoginRequest, RefreshRequest, token_json
 from authsvc.errors import AuthsvcError
 from authsvc.flows.log_in import LogIn
@@ -25,11 +25,10 @@ from authsvc.flows.refresh import Refresh
 from authsvc.flows.show_user import ShowUser
 from authsvc.kit.outage import Outage
 from authsvc.passwords.hasher import PasswordHasher
-from authsvc.problems import tell
+from authsvc.problems import note
 
 _JSON = (b"content-type", b"application/json")
-_ADDED = {b"content-length", b"cache-control"}  # to every answer
-_LINES = b"".join(b"%b: %b\r\n" % header for header in protected([_JSON], "%b"))
+_LINES = header_lines(protected([_JSON], "%b"))
 
 Answer = Callable[[Scope, Receive], Awaitable[tuple[bytes, Sequence[Header]]]]
 """Serves a call: returns the JSON of its 200 and headers of its own, or raises."""
@@ -55,10 +54,8 @@ class ExpressService(FastAPI):
         try:
             body, more = await answer(scope, receive)
         except (AuthsvcError, Outage) as error:
-            refusal = tell(error, scope)
-            headers = protected(self._headers_of_refusal(refusal, call), given)
-            lines = b"".join(b"%b: %b\r\n" % header for header in headers)
-            await _answer(scope, send, refusal.status_code, lines, bytes(refusal.body))
+            refusal = refuse(note(error, scope), given, self.policies.get(call))
+            await _answer(scope, send, refusal.status, refusal.lines, refusal.body)
         except Exception as error:
             defect = error
 
@@ -69,14 +66,8 @@ class ExpressService(FastAPI):
         else:
             lines = _LINES % given.encode()
             if more:
-                lines += b"".join(b"%b: %b\r\n" % header for header in more)
+                lines += header_lines(more)
             await _answer(scope, send, HTTPStatus.OK, lines, body)
-
-    def _headers_of_refusal(self, refusal: Response, call: tuple[str, str]) -> list[Header]:
-        headers = [header for header in refusal.raw_headers if header[0] not in _ADDED]
-        if call in self.policies:
-            headers.append((b"ratelimit-policy", self.policies[call].encode("ascii")))
-        return headers
 
 
 async def _answer(scope: Scope, send: Send, status: int, lines: bytes, body: bytes) -> None:

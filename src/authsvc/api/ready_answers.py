@@ -4,7 +4,7 @@ uvicorn checks every header of an answer with two regular expressions. On the ex
 alone, and checking them again would cost as much as the rest of the call.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 from weakref import ReferenceType, ref
@@ -19,6 +19,11 @@ Write = Callable[[int, bytes, bytes], bool]
 """
 
 _EXTENSION = "authsvc.ready"
+
+
+def header_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return headers as they stand on the wire."""
+    return b"".join(b"%b: %b\r\n" % header for header in headers)
 
 
 def writer(scope: Scope) -> Write | None:
@@ -49,7 +54,7 @@ def _write(serving: ReferenceType[RequestResponseCycle], status: int, lines: byt
     if cycle is None or cycle.response_started or cycle.disconnected or cycle.flow.write_paused:
         return False
     cycle.response_started = cycle.response_complete = True
-    own = b"".join(b"%b: %b\r\n" % header for header in cycle.default_headers)
+    own = header_lines(cycle.default_headers)
     ending = b"" if cycle.keep_alive else b"connection: close\r\n"
     cycle.transport.write(
         b"%b%bcontent-length: %d\r\n%b%b\r\n%b" % (STATUS_LINE[status], own, len(body), ending, lines, body)

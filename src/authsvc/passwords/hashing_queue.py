@@ -20,7 +20,7 @@ from authsvc.errors import Overloaded
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_REST: Final = 8.0
+_REST: Final = 10.0
 """How much longer than others kept it waiting for a core a thread rests then, during a flood."""
 _LONGEST_REST: Final = 1.0
 _FLOOD_LASTS: Final = 2.0
