@@ -23,6 +23,7 @@ _LONGEST_PROBE: Final = 128 * 1024
 _OF_A_CHUNK: Final = 8
 """Bytes that malloc adds to each piece for itself."""
 _SMALLEST: Final = 32
+_MOST: Final = 2**31 - 1
 
 
 def keep_memory(memory_kib: int) -> None:
@@ -34,9 +35,9 @@ def keep_memory(memory_kib: int) -> None:
     if libc is None:
         return
     size = -(-memory_kib * 1024 // _HUGE_PAGE) * _HUGE_PAGE
-    # What glibc itself would come to after a first hash of up to 32 MiB.
-    libc.mallopt(_M_MMAP_THRESHOLD, min(2 * size, 2**31 - 1))
-    libc.mallopt(_M_TRIM_THRESHOLD, min(4 * size, 2**31 - 1))
+    # As glibc itself does after a first hash, if that takes less than 32 MiB.
+    libc.mallopt(_M_MMAP_THRESHOLD, min(size + _HUGE_PAGE, _MOST))
+    libc.mallopt(_M_TRIM_THRESHOLD, min(2 * (size + _HUGE_PAGE), _MOST))
     spare = libc.malloc(_SPARE)
     _align_next(libc)
     memory = libc.malloc(size)
