@@ -20,6 +20,7 @@ from authsvc.api.express import express_answers
 from authsvc.api.hosts import Hosts
 from authsvc.api.middleware import FrontDesk
 from authsvc.api.quotas import QuotaPolicies, quota_policies
+from authsvc.api.refusals import Refusals
 from authsvc.environment import load
 from authsvc.flows.maintain import Maintain
 from authsvc.kit.clock import Clock, utc_now
@@ -116,13 +117,14 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},
         generate_unique_id_function=lambda route: route.name,
     )
-    app.policies = quota_policies(flows.rules)
-    app.add_middleware(QuotaPolicies, policies=app.policies)
+    policies = quota_policies(flows.rules)
+    app.refusals = Refusals(policies)
+    app.add_middleware(QuotaPolicies, policies=policies)
     app.add_middleware(FrontDesk)
     problems.install(app)
     _open_doors(app, settings, flows, clock)
     app.express = express_answers(
-        flows.show_user, flows.refresh, flows.log_in, flows.hasher, _device_cookie(settings), app.policies
+        flows.show_user, flows.refresh, flows.log_in, flows.hasher, _device_cookie(settings), policies
     )
     _describe(app)
     return app

@@ -12,6 +12,7 @@ from tests.support.service import PASSWORD, tokens_of
 
 from authsvc.api.devices import DeviceCookie
 from authsvc.api.express import express_answers
+from authsvc.api.quotas import quota_policies
 
 
 @pytest.fixture
@@ -173,7 +174,7 @@ async def test_a_log_in_is_refused_unread_while_no_hash_can_be_computed(service,
         flows.log_in,
         flows.hasher,
         DeviceCookie(secure=False, max_age=timedelta(days=1)),
-        app.policies,
+        quota_policies(flows.rules),
     )
     headers = [(b"host", b"authsvc.test")]
     scope = {"type": "http", "method": "POST", "path": "/login", "headers": headers, "query_string": b""}

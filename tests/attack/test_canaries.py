@@ -21,7 +21,9 @@ pytestmark = pytest.mark.timeout(300)
 MANY = ("limits", "forms", "passwords", "sessions of others")
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(
+    scope="session", autouse=True
+)  # once, also where the tests of this module are not run in a row
 async def _a_busy_day(run: Attacked) -> None:
     """Good requests, wrong ones and hostile ones."""
     await live(run)

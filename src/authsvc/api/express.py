@@ -17,7 +17,7 @@ from authsvc.api.deps import client, sent_token
 from authsvc.api.devices import AskingClient, DeviceCookie
 from authsvc.api.middleware import FrontDesk, Header, protected, receive_request
 from authsvc.api.ready_answers import header_lines, writer
-from authsvc.api.refusals import refuse
+from authsvc.api.refusals import Refusals
 from authsvc.api.sessions import LoginRequest, RefreshRequest, token_json
 from authsvc.errors import AuthsvcError
 from authsvc.flows.log_in import LogIn
@@ -35,18 +35,14 @@ Answer = Callable[[Scope, Receive], Awaitable[tuple[bytes, Sequence[Header]]]]
 
 
 class ExpressService(FastAPI):
-    """An application of the framework that serves some methods of some paths by itself: ``express``.
-
-    ``policies`` are the limits that are told with every answer (see `quotas`).
-    """
+    """An application of the framework that serves some methods of some paths by itself: ``express``."""
 
     express: Mapping[tuple[str, str], Answer] = {}
-    policies: Mapping[tuple[str, str], str] = {}
+    refusals: Refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request. What goes wrong is told from the front desk."""
-        call = scope.get("method", ""), scope.get("path", "")
-        answer = self.express.get(call)
+        answer = self.express.get((scope.get("method", ""), scope.get("path", "")))
         if answer is None:
             await super().__call__(scope, receive, send)
             return
@@ -54,7 +50,7 @@ class ExpressService(FastAPI):
         try:
             body, more = await answer(scope, receive)
         except (AuthsvcError, Outage) as error:
-            refusal = refuse(note(error, scope), given, self.policies.get(call))
+            refusal = self.refusals.refuse(note(error, scope), given, scope["method"], scope["path"])
             await _answer(scope, send, refusal.status, refusal.lines, refusal.body)
         except Exception as error:
             defect = error

@@ -1,5 +1,6 @@
 """Problems as they stand on the wire, for the express lane. In a flood they are most answers."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from authsvc.api.middleware import protected
@@ -21,24 +22,29 @@ class Refusal(NamedTuple):
     body: bytes
 
 
-_kept: dict[tuple[str, int, str | None], Refusal] = {}
+class Refusals:
+    """Puts problems together, with the ``policies`` that are told with every answer (see `quotas`).
 
-
-def refuse(error: AuthsvcError, of_request: str, policy: str | None) -> Refusal:
-    """Return what the client is told; ``policy`` is a ``RateLimit-Policy`` (see `quotas`).
-
-    `NotNow` is told thousands of times a second or never: it is put together once, but for the request's id.
+    What is told thousands of times a second or never, `NotNow`, is put together once, but for the id.
     """
-    if not isinstance(error, NotNow):
-        return _put_together(error, of_request, policy)
-    key = error.code, error.retry_after, policy
-    kept = _kept.get(key)
-    if kept is None:
-        kept = _put_together(error, _ANY_REQUEST, policy)
-        if len(_kept) < _MOST_KEPT:
-            _kept[key] = kept
-    id_ = of_request.encode()
-    return Refusal(kept.status, kept.lines.replace(_ID, id_), kept.body.replace(_ID, id_))
+
+    def __init__(self, policies: Mapping[tuple[str, str], str]) -> None:
+        self._policies = policies
+        self._kept: dict[tuple[str, int, str | None], Refusal] = {}
+
+    def refuse(self, error: AuthsvcError, of_request: str, method: str, path: str) -> Refusal:
+        """Return what the client of that request is told."""
+        policy = self._policies.get((method, path))
+        if not isinstance(error, NotNow):
+            return _put_together(error, of_request, policy)
+        kind = error.code, error.retry_after, policy
+        kept = self._kept.get(kind)
+        if kept is None:
+            kept = _put_together(error, _ANY_REQUEST, policy)
+            if len(self._kept) < _MOST_KEPT:
+                self._kept[kind] = kept
+        id_ = of_request.encode()
+        return Refusal(kept.status, kept.lines.replace(_ID, id_), kept.body.replace(_ID, id_))
 
 
 def _put_together(error: AuthsvcError, of_request: str, policy: str | None) -> Refusal:
