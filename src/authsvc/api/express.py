@@ -27,6 +27,7 @@ from authsvc.kit.outage import Outage
 from authsvc.passwords.hasher import PasswordHasher
 from authsvc.problems import note
 
+_OK = HTTPStatus.OK.value
 _JSON = (b"content-type", b"application/json")
 _LINES = header_lines(protected([_JSON], "%b"))
 
@@ -50,8 +51,9 @@ class ExpressService(FastAPI):
         try:
             body, more = await answer(scope, receive)
         except (AuthsvcError, Outage) as error:
-            refusal = self.refusals.refuse(note(error, scope), given, scope["method"], scope["path"])
-            await _answer(scope, send, refusal.status, refusal.lines, refusal.body)
+            status, lines, body = self.refusals.refuse(
+                note(error, scope), given, scope["method"], scope["path"]
+            )
         except Exception as error:
             defect = error
 
@@ -59,20 +61,17 @@ class ExpressService(FastAPI):
                 raise defect
 
             await FrontDesk(fail)(scope, receive, send)
+            return
         else:
-            lines = _LINES % given.encode()
+            status, lines = _OK, _LINES % given.encode()
             if more:
                 lines += header_lines(more)
-            await _answer(scope, send, HTTPStatus.OK, lines, body)
-
-
-async def _answer(scope: Scope, send: Send, status: int, lines: bytes, body: bytes) -> None:
-    write = writer(scope)
-    if write is None or not write(status, lines, body):
-        headers = [tuple(line.split(b": ", 1)) for line in lines.split(b"\r\n")[:-1]]
-        headers.insert(0, (b"content-length", b"%d" % len(body)))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        write = writer(scope)
+        if write is None or not write(status, lines, body):
+            headers = [tuple(line.split(b": ", 1)) for line in lines.split(b"\r\n")[:-1]]
+            headers.insert(0, (b"content-length", b"%d" % len(body)))
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
 
 
 def express_answers(
