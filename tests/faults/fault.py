@@ -41,6 +41,7 @@ class Repeated(Fault):
 
     def __init__(self) -> None:
         self._task: asyncio.Task[None] | None = None
+        self._over = asyncio.Event()
         self.times = 0
 
     async def inject(self, stack: Stack) -> None:
@@ -49,16 +50,16 @@ class Repeated(Fault):
 
     async def heal(self, stack: Stack) -> None:
         assert self._task is not None
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        self._over.set()  # not cancelled: clients swallow that at times
+        await self._task
         await self.clean_up(stack)
 
     async def _again(self, stack: Stack) -> None:
-        while True:
+        while not self._over.is_set():
             await self.happen(stack)
             self.times += 1
-            await asyncio.sleep(self.pause)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), self.pause)
 
     async def prepare(self, stack: Stack) -> None:
         """Do what is done once before."""
