@@ -82,8 +82,8 @@ class Statements:
 @contextmanager
 def counting_statements(database: Database, spent: Spent) -> Iterator[None]:
     counts = Statements(spent)
-    for kept in database._kept._waiting:
-        counts.watch(driver_of(kept))
+    for left in database._seats._left:
+        counts.watch(driver_of(left))
     listeners = {"before_cursor_execute": counts.executed, "checkout": counts.taken}
     for name, listener in listeners.items():
         event.listen(database.engine.sync_engine, name, listener)

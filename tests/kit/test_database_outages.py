@@ -13,7 +13,7 @@ from authsvc.kit.database import Database, DatabaseLimits
 from authsvc.kit.gathered import Gathered
 from authsvc.kit.logs import request_id
 from authsvc.kit.outage import Outage
-from authsvc.kit.visit import break_off
+from authsvc.kit.seats import break_off
 
 pytestmark = pytest.mark.parametrize("stores", ["real"], indirect=True, scope="session")
 

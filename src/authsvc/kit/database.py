@@ -16,10 +16,10 @@ from authsvc.kit.allowance import allowance_of_request
 from authsvc.kit.circuit import Circuit, Refused
 from authsvc.kit.database_failures import kind_of, means_absence
 from authsvc.kit.engines import DatabaseLimits, create_engine, create_engine_without_pool
-from authsvc.kit.kept import KeptConnections
 from authsvc.kit.outage import Outage
 from authsvc.kit.prepared import Prepared, driver_of
-from authsvc.kit.visit import Visit, break_off
+from authsvc.kit.seats import Seats, break_off
+from authsvc.kit.visit import Visit
 
 T = TypeVar("T")
 
@@ -38,7 +38,6 @@ metadata = MetaData(
 
 
 _LIMITS: Final = DatabaseLimits()
-_NONE_KEPT: Final = KeptConnections(0, lambda _: False)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -79,7 +78,7 @@ class Database:
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._circuit = Circuit("database", self._ask_anew)
         self._times_lost = 0
-        self._kept = KeptConnections(limits.kept, self._still_serves)
+        self._seats = Seats(limits.pool_size, limits.pool_timeout, self._still_serves)
         event.listen(self.engine.sync_engine, "connect", self._mark)
         event.listen(self.engine.sync_engine, "checkout", self._refuse_old)
 
@@ -105,7 +104,7 @@ class Database:
             visit = self.read() if statement.reads_only else self.write()
         else:
             # SQLAlchemy sends no BEGIN of its own.
-            visit = self._visit(self.engine, in_transaction=False, kept=self._kept)
+            visit = self._visit(self.engine, in_transaction=False, hot=True)
         async with visit as connection:
             return await statement.run(connection, values)
 
@@ -133,18 +132,17 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self._circuit.stop()
-        await self._kept.close()
+        await self._seats.close()
         await self.engine.dispose()
         await self._unpooled.dispose()
 
     @asynccontextmanager
     async def _visit(
-        self, engine: AsyncEngine, *, in_transaction: bool, kept: KeptConnections = _NONE_KEPT
+        self, engine: AsyncEngine, *, in_transaction: bool, hot: bool = False
     ) -> AsyncIterator[AsyncConnection]:
         try:
             self._circuit.check()
-            connection = await kept.take() or engine.connect()
-            async with Visit(connection, self._visit_timeout, kept.keep) as visit:
+            async with Visit(self._seats, engine, self._visit_timeout, hot=hot) as visit:
                 if not in_transaction:
                     yield visit.connection
                     return
@@ -178,7 +176,7 @@ class Database:
         return self._circuit.times_opened, self._times_lost
 
     def _still_serves(self, connection: AsyncConnection) -> bool:
-        """Whether a connection that was kept may be used: as `_refuse_old`, and not if it was closed."""
+        """Whether a connection that was left may be used: as `_refuse_old`, and not if it was closed."""
         inner = connection.sync_connection
         if inner is None or inner.closed or inner.invalidated or driver_of(connection).is_closed():
             self._times_lost += 1

@@ -28,11 +28,6 @@ class DatabaseLimits:
     visit_timeout: float | None = None
     """For all of it together, from asking for a connection to its return. Not for SQLite, which is here."""
 
-    @property
-    def kept(self) -> int:
-        """How many of the pool's connections hot statements may keep for themselves: never all of them."""
-        return max(self.pool_size // 4, 1) if self.pool_size > 1 else 0
-
     @classmethod
     def within(cls, seconds: float, *, pool_size: int) -> Self:
         """Return limits for visits of so many seconds.

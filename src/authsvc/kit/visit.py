@@ -1,47 +1,42 @@
 """A connection for a while: when its time is over it is broken off, so that nobody waits for it longer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from authsvc.kit.allowance import Allowance, allowance_of_request
 from authsvc.kit.outage import is_closed_transport
+from authsvc.kit.seats import Seats, break_off, throw_away
 
 
 class Visit:
-    """Takes ``connection`` from its pool unless somebody did, and gives it back at the end.
-
-    It is not given back if nothing went wrong and ``keep`` takes it.
+    """Takes a seat and a connection of ``engine``, and leaves both at the end; a ``hot`` one to its kind.
 
     After ``timeout`` seconds, waiting for the connection included, PostgreSQL's is broken off: whatever waits
     for an answer fails at once, and so does a rollback, which a cancellation would have to wait for. What
     fails so is a `TimeoutError`. The visits of one request share these seconds (see `Allowance`).
     """
 
-    def __init__(
-        self,
-        connection: AsyncConnection,
-        timeout: float | None,
-        keep: Callable[[AsyncConnection], bool] = lambda _: False,
-    ) -> None:
-        self.connection = connection
+    connection: AsyncConnection
+
+    def __init__(self, seats: Seats, engine: AsyncEngine, timeout: float | None, *, hot: bool) -> None:
+        self._seats = seats
+        self._engine = engine
         self._timeout = timeout
-        self._keep = keep
+        self._hot = hot
         self._is_late = False
         self._began = 0.0
         self._allowance: Allowance | None = None
         self._end: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
-        is_new = self.connection.sync_connection is None
         if self._timeout is None:
-            if is_new:
-                await self.connection.start()
+            await self._take()
             return self
         loop = asyncio.get_running_loop()
         self._began = loop.time()
@@ -50,8 +45,11 @@ class Visit:
         if seconds <= 0:
             raise TimeoutError
         ends_at = self._began + seconds
-        if is_new:
-            await self._start(ends_at)
+        if self._hot and self._seats.has_hot:
+            await self._take()
+        else:
+            async with asyncio.timeout_at(ends_at):
+                await self._take()
         self._end = loop.call_at(ends_at, self._expire)
         return self
 
@@ -61,10 +59,9 @@ class Visit:
         was_lost = self._is_lost()
         try:
             if self._is_late or was_lost or isinstance(error, TimeoutError | asyncio.CancelledError):
-                await asyncio.shield(self._throw_away())
-            elif error is None and self._keep(self.connection):
-                return
-            await self.connection.close()
+                await asyncio.shield(self._leave_nothing())
+            else:
+                await self._seats.leave(self.connection, hot=self._hot and error is None)
         finally:
             if self._end is not None:
                 self._end.cancel()
@@ -81,22 +78,22 @@ class Visit:
         try:
             yield
         except (TimeoutError, asyncio.CancelledError):
-            await asyncio.shield(self._throw_away())
+            await asyncio.shield(throw_away(self.connection))
             raise
 
-    async def _start(self, ends_at: float) -> None:
+    async def _take(self) -> None:
         try:
-            async with asyncio.timeout_at(ends_at):
-                await self.connection.start()
+            self.connection = await self._seats.take(self._engine, hot=self._hot)
         except RuntimeError as error:
             if is_closed_transport(error):
                 raise ConnectionResetError from error
             raise
 
-    async def _throw_away(self) -> None:
-        self._break_off()
-        if not (self.connection.closed or self.connection.invalidated):
-            await self.connection.invalidate()
+    async def _leave_nothing(self) -> None:
+        try:
+            await throw_away(self.connection)
+        finally:
+            await self._seats.leave(self.connection, hot=False)
 
     def _expire(self) -> None:
         self._is_late = True
@@ -113,10 +110,3 @@ class Visit:
         inner = self.connection.sync_connection
         if inner is not None and not (inner.closed or inner.invalidated):
             break_off(inner.connection.dbapi_connection)
-
-
-def break_off(connection: Any) -> None:
-    """End PostgreSQL's connection without waiting for anything. SQLite is not far away: nothing to do."""
-    terminate = getattr(connection.driver_connection, "terminate", None)
-    if terminate is not None:
-        terminate()

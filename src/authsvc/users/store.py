@@ -3,7 +3,8 @@
 Whatever changes is recorded in the ledger with it, both or neither: ``origin`` is who asked for it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -29,7 +30,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from authsvc.audit.event import SERVICE, Event, EventName, Origin
-from authsvc.audit.store import Fact, record
+from authsvc.audit.store import Fact, FrequentFact, record
 from authsvc.errors import EmailTaken, Taken, UsernameTaken
 from authsvc.kit.clock import Clock
 from authsvc.kit.database import Database
@@ -185,7 +186,12 @@ class UserStore:
 
         May be repeated; only the first time is an event.
         """
-        await self.end_sessions(user_id, [session_id], until, why=why, origin=origin)
+        if self._database.is_sqlite:
+            await self.end_sessions(user_id, [session_id], until, why=why, origin=origin)
+            return
+        values = {"ended_session": session_id, "ended_user": user_id, "ended_until": until}
+        with suppress(IntegrityError):  # the user is gone, and the session is over for that reason
+            await _END.record(self._database, values, Event(why, origin, user_id, session_id), self._clock())
 
     async def end_sessions(
         self,
@@ -203,16 +209,12 @@ class UserStore:
             return
         dialect = sqlite if self._database.is_sqlite else postgresql
         now = self._clock()
-        visit = self._database.write_alone() if len(ids) == 1 else self._database.write()
-        try:
-            async with visit as connection:
+        with suppress(IntegrityError):  # as above
+            async with self._database.write() as connection:
                 for each in ids:
                     row = {"session_id": each, "user_id": user_id, "expires_at": until}
-                    new = dialect.insert(ended_sessions).values(row).on_conflict_do_nothing()
                     event = Event(why, origin, user_id, each)
-                    await record(connection, new.returning(ended_sessions.c.session_id), event, now)
-        except IntegrityError:
-            return  # the user is gone, and the sessions are over for that reason
+                    await record(connection, _tombstone(dialect.insert(ended_sessions), row), event, now)
 
     async def find_standing(self, user_id: UUID, session_id: UUID) -> Standing | None:
         """Return what is known about this session; None if there is no such user."""
@@ -320,6 +322,22 @@ def _standings() -> Select[Any]:
 
 
 _STANDINGS = Prepared(_standings())
+
+
+def _tombstone(insertion: postgresql.Insert | sqlite.Insert, row: Mapping[str, Any]) -> Fact:
+    return insertion.values(row).on_conflict_do_nothing().returning(ended_sessions.c.session_id)
+
+
+_END = FrequentFact(
+    _tombstone(
+        postgresql.insert(ended_sessions),
+        {
+            "session_id": bindparam("ended_session"),
+            "user_id": bindparam("ended_user"),
+            "expires_at": bindparam("ended_until"),
+        },
+    )
+)
 
 
 def _columns(asked: Iterable[Asked]) -> dict[str, list[UUID]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import pytest
 from sqlalchemy import bindparam, func, select, text
@@ -36,25 +37,88 @@ async def sleep(database: Database, seconds: float) -> int:
 
 async def test_one_statement_after_the_other_has_the_same_connection(tested):
     assert len({await which(tested) for _ in range(5)}) == 1
-    assert len(tested._kept._waiting) == 1
+    assert len(tested._seats._left) == 1
 
 
-async def test_at_most_a_quarter_of_the_connections_stay_out_of_the_pool(tested):
+async def test_those_who_ask_at_once_leave_as_many_connections(tested):
     assert len(set(await asyncio.gather(*(sleep(tested, 0.2) for _ in range(8))))) == 8
-    assert len(tested._kept._waiting) == 2
+    assert len(tested._seats._left) == 8
 
 
-@pytest.mark.parametrize(("pool_size", "kept"), [(1, 0), (2, 1), (3, 1), (10, 2)])
-async def test_whoever_needs_the_pool_still_gets_a_connection(places, pool_size, kept):
+@pytest.mark.parametrize("pool_size", [1, 2, 8])
+async def test_whoever_needs_the_pool_gets_what_was_left(places, pool_size):
     limits = DatabaseLimits.within(5, pool_size=pool_size)
     database = await asyncio.to_thread(Database, places.database, limits)
     try:
-        await asyncio.gather(*(which(database) for _ in range(pool_size)))
-        assert len(database._kept._waiting) == kept
-        async with database.write() as connection:
-            await connection.execute(text("SELECT 1"))
+        await asyncio.gather(*(sleep(database, 0.1) for _ in range(pool_size)))
+        async with AsyncExitStack() as open_:
+            for _ in range(pool_size):
+                connection = await open_.enter_async_context(database.write())
+                await connection.execute(text("SELECT 1"))
+        assert await which(database)
     finally:
         await database.close()
+
+
+async def test_nobody_is_overtaken_who_waits_for_a_connection(tested):
+    done: list[int] = []
+
+    async def ask(number: int) -> None:
+        while len(done) < 2000:
+            before = len(done)
+            await which(tested)
+            overtaking.append(len(done) - before)
+            done.append(number)
+
+    overtaking: list[int] = []
+    await asyncio.gather(*(sleep(tested, 0.1) for _ in range(8)))  # all are open
+    await asyncio.gather(*(ask(number) for number in range(40)))
+    assert max(overtaking) < 400
+
+
+async def test_a_transaction_waits_no_longer_than_statements_that_hand_their_connection_on(tested):
+    served: list[int] = []
+
+    async def ask() -> None:
+        while not written.done():
+            served.append(await which(tested))
+
+    async def write() -> None:
+        async with tested.write() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    asking = [asyncio.ensure_future(ask()) for _ in range(40)]
+    await eventually(lambda: len(served) > 80)
+    before = len(served)
+    await write()
+    written.set_result(None)
+    assert len(served) - before < 400
+    await asyncio.gather(*asking)
+
+
+async def test_waiting_for_a_seat_ends_and_costs_nobody_one(places):
+    limits = DatabaseLimits(pool_size=1, pool_timeout=0.05)
+    database = await asyncio.to_thread(Database, places.database, limits)
+    try:
+        async with database.read():
+            with pytest.raises(Outage) as outage:
+                await which(database)
+        assert outage.value.kind == "timeout"
+        assert await which(database)
+    finally:
+        await database.close()
+
+
+async def test_one_who_leaves_the_line_takes_no_seat_along(tested):
+    sleeping = [asyncio.ensure_future(sleep(tested, 0.1)) for _ in range(8)]
+    waiting = [asyncio.ensure_future(which(tested)) for _ in range(8)]
+    await eventually(lambda: len(tested._seats._seats._waiters or ()) == 8)
+    for one in waiting[::2]:
+        one.cancel()
+    found = await asyncio.gather(*sleeping, *waiting, return_exceptions=True)
+    assert [isinstance(each, asyncio.CancelledError) for each in found[8:]] == [True, False] * 4
+    assert len(set(await asyncio.gather(*(sleep(tested, 0.1) for _ in range(8))))) == 8
 
 
 async def test_one_that_was_closed_while_it_waited_is_nobodys_outage(tested, database):
@@ -63,7 +127,7 @@ async def test_one_that_was_closed_while_it_waited_is_nobodys_outage(tested, dat
         as_old = (await other.execute(text("SELECT pg_backend_pid()"))).scalar_one()
     async with database.read() as connection:
         await connection.execute(END, {"pid": before})
-    await eventually(driver_of(tested._kept._waiting[0]).is_closed)
+    await eventually(driver_of(tested._seats._left[0]).is_closed)
     assert await which(tested) not in {before, as_old}
 
 
@@ -85,7 +149,7 @@ async def test_after_another_connection_was_lost_it_is_not_used_again(tested, da
 async def test_one_whose_statement_was_interrupted_is_not_used_again(tested):
     before = await which(tested)
     interrupted = asyncio.ensure_future(sleep(tested, 30))
-    await eventually(lambda: not tested._kept._waiting)
+    await eventually(lambda: not tested._seats._left)
     interrupted.cancel()
     with pytest.raises(asyncio.CancelledError):
         await interrupted
