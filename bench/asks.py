@@ -20,10 +20,11 @@ TUTORIAL_REFRESH = "tutorial, POST /refresh_jwt"
 FASTAPI_USERS = "fastapi-users, GET /user"
 _MARGIN = 16  # of requests under way when a slice ends: one for each connection, and some
 _SESSIONS = 256
-_NEW_TOKENS = 9000
+# In each second: more than a server here can take.
+_NEW_TOKENS = 12_000
 _TRADED = 20_000
 _TRADED_BY_TUTORIAL = 6000
-_LOGGED_OUT = 3000
+LOGGED_OUT = 6000
 
 
 class Asks:
@@ -49,16 +50,15 @@ class Asks:
 
     def user_with_new_tokens(self, server: Served) -> Ask:
         new = _NEW_TOKENS * self._seconds
-        return lambda: self._run(server, "GET", "/user", self._world.access_tokens(new))
+        return lambda: self._run(server, "GET", "/user", self._world.access_tokens(new), once=True)
 
     def peer_user(self, server: Served, tokens: Sequence[str]) -> Ask:
         return lambda: self._run(server, "GET", "/user", tokens)
 
     def refresh(self, server: Served) -> Ask:
         def ask() -> Slice:
-            found = self._run(
-                server, "POST", "/refresh_jwt", self._world.refresh_tokens(_TRADED * self._seconds)
-            )
+            tokens = self._world.refresh_tokens(_TRADED * self._seconds)
+            found = self._run(server, "POST", "/refresh_jwt", tokens, once=True)
             self._world.traded(found.asked, unsure=self._connections + _MARGIN)
             return found
 
@@ -66,15 +66,15 @@ class Asks:
 
     def tutorial_refresh(self, server: Served, tutorial: Tutorial) -> Ask:
         new = _TRADED_BY_TUTORIAL * self._seconds
-        return lambda: self._run(server, "POST", "/refresh_jwt", tutorial.tokens("refresh", new))
+        return lambda: self._run(server, "POST", "/refresh_jwt", tutorial.tokens("refresh", new), once=True)
 
     def log_in(self, server: Served, lines: Sequence[str], *, kind: Kind = "login") -> Ask:
         return self._until_done(server, lambda: self._run(server, "POST", "/login", lines, kind))
 
     def log_out(self, server: Served) -> Ask:
         def ask() -> Slice:
-            tokens = [access for access, _ in self._world.take(_LOGGED_OUT * self._seconds)]
-            return self._run(server, "POST", "/logout", tokens, "bearer")
+            tokens = [access for access, _ in self._world.take(LOGGED_OUT * self._seconds)]
+            return self._run(server, "POST", "/logout", tokens, "bearer", once=True)
 
         return ask
 
@@ -87,9 +87,16 @@ class Asks:
         return asked
 
     def _run(
-        self, server: Served, method: str, path: str, tokens: Sequence[str], kind: Kind | None = None
+        self,
+        server: Served,
+        method: str,
+        path: str,
+        tokens: Sequence[str],
+        kind: Kind | None = None,
+        *,
+        once: bool = False,
     ) -> Slice:
         return load.run(
             server, method, path, tokens,
-            connections=self._connections, seconds=self._seconds, core=LOAD_CORE, kind=kind,
+            connections=self._connections, seconds=self._seconds, core=LOAD_CORE, kind=kind, once=once,
         )  # fmt: skip

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from asks import F1, FASTAPI_USERS, LOGIN, LOGOUT, NEVER_SEEN, REFRESH, TUTORIAL_USER, USER, Asks
+from asks import F1, FASTAPI_USERS, LOGGED_OUT, LOGIN, LOGOUT, NEVER_SEEN, REFRESH, TUTORIAL_USER, USER, Asks
 from pairs import Ask, Curve, interleave
 from peer_tokens import Tutorial, fastapi_users_tokens
 from plan import Plan
@@ -13,7 +13,7 @@ from world import PEERS_PYTHON, World
 _CONNECTIONS = (1, 16, 64, 256)
 _MOST_LOGINS = 64  # one hash computed, 63 waiting; a few more would be turned away
 _SECONDS_OF_LOGINS = 2  # with 64 waiting, one takes more than a second
-_LOGGED_OUT = 2 * 3000
+_ROUNDS = 2
 
 Line = Callable[[Asks], Ask]
 
@@ -25,13 +25,13 @@ async def measure(this: World, plan: Plan) -> list[Curve]:
         lines = await _own(this, running) | _of_peers(this, running)
         for connections in _CONNECTIONS:
             plan.say(f"every call under {connections} connections")
-            await this.populate(plan.sessions + _LOGGED_OUT)
+            await this.populate(plan.sessions + _ROUNDS * LOGGED_OUT)
             chosen = {
                 name: line(Asks(this, connections, _SECONDS_OF_LOGINS if name == LOGIN else 1))
                 for name, line in lines.items()
                 if name != LOGIN or connections <= _MOST_LOGINS
             }
-            found = await interleave(plan, chosen, rounds=plan.some(2, 1), warm_up=False)
+            found = await interleave(plan, chosen, rounds=plan.some(_ROUNDS, 1), warm_up=False)
             curves += [Curve.of(name, connections, slices) for name, slices in found.items()]
     return curves
 

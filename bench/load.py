@@ -81,11 +81,13 @@ def run(
     seconds: int,
     core: int,
     kind: Kind | None = None,
+    once: bool = False,
 ) -> Slice:
     """Ask for ``path`` with one of ``tokens`` after the other, round and round, in a closed loop.
 
     Unless ``kind`` says what they are, they are access tokens with GET and refresh tokens with POST. Raises
-    RuntimeError when more than a few fail: what is not answered says nothing about answers.
+    RuntimeError when more than a few fail: what is not answered says nothing about answers. Likewise when
+    each token may be used ``once`` only and there were too few for so fast a server.
     """
     kind = kind or ("bearer" if method == "GET" else "refresh")
     ask = _with_wrk if has_wrk() else _with_ours
@@ -99,6 +101,8 @@ def run(
         spent = server.cpu() - before
     if failed > _FEW * asked:
         raise RuntimeError(f"{method} {path}: {failed} of {asked} failed: {server.last_words()}")
+    if once and asked > len(tokens):
+        raise RuntimeError(f"{method} {path}: {len(tokens)} tokens were too few, {asked} were asked for")
     return Slice(rate, p50, p99, spent / max(1, asked), asked, failed)
 
 

@@ -41,12 +41,16 @@ class Curve:
 async def interleave(
     plan: Plan, asks: Mapping[str, Ask], *, rounds: int, warm_up: bool = True
 ) -> dict[str, list[Slice]]:
-    """Ask everything once to warm up, then ``rounds`` times in turn, fewer when the time is over."""
+    """Ask everything once to warm up, then ``rounds`` times in turn, fewer when the time is over.
+
+    Every other round goes backwards (A B B A): what one slice leaves to the next is shared by both.
+    """
     found: dict[str, list[Slice]] = {name: [] for name in asks}
+    in_turn = list(asks.items())
     for number in range(0 if warm_up else 1, rounds + 1):
         if number > _FEWEST and plan.out_of_time:
             break
-        for name, ask in asks.items():
+        for name, ask in in_turn[:: -1 if number % 2 else 1]:
             measured = await asyncio.to_thread(ask)
             if number:
                 found[name].append(measured)

@@ -38,7 +38,8 @@ _WEIGHED = 100_000
 _AT_ONCE = 50_000
 _ASKED = FEW  # tokens in use: as many on either side, since what is in use is remembered
 _REFRESHED = 8_000  # sessions that the refreshes of the many are spread over
-_ROUNDS = 7
+_TRADED = 20_000  # in a slice, at most
+_ROUNDS = 12
 _ROUNDS_OF_WORKERS = 12  # they share both cores with the load, which shakes them
 _REFUSED = 0.01
 _MOST_TRIES = 60
@@ -145,12 +146,6 @@ async def crowd(settings: Settings) -> AsyncIterator[Crowd]:
         await database.close()
 
 
-async def measure(this: World, plan: Plan, *, sessions: int = MANY) -> list[Finding]:
-    """Measure workers in ``this`` world, and crowds in worlds of their own."""
-    found = await compare_workers(this, plan)
-    return found + await compare_crowds(plan, sessions)
-
-
 async def compare_workers(this: World, plan: Plan) -> list[Finding]:
     """Return what a request costs with two workers, in terms of what it costs with one."""
     plan.say("two workers against one")
@@ -169,7 +164,7 @@ async def compare_workers(this: World, plan: Plan) -> list[Finding]:
     return [ratio(targets.WORKERS, found["two"], found["one"], "cost")]
 
 
-async def compare_crowds(plan: Plan, sessions: int) -> list[Finding]:
+async def compare_crowds(plan: Plan, sessions: int = MANY) -> list[Finding]:
     """Return what a session takes, and how ``sessions`` fare beside a thousand."""
     async with contextlib.AsyncExitStack() as open_:
         worlds = [await open_.enter_async_context(world()) for _ in range(2)]
@@ -181,8 +176,10 @@ async def compare_crowds(plan: Plan, sessions: int) -> list[Finding]:
         servers = [open_.enter_context(each.authsvc()) for each in worlds]
         plan.say(f"{sessions} sessions against {FEW}")
         asks: dict[str, Ask] = {}
-        for name, server, its in zip(("few", "many"), servers, (few, many), strict=True):
+        crowds = [("few", servers[0], few), ("many", servers[1], many)]
+        for name, server, its in crowds:
             asks[f"{name} users"] = _users(server, its, plan)
+        for name, server, its in crowds:
             asks[f"{name} refreshes"] = _refreshes(server, its, plan, asyncio.get_running_loop())
         found = await interleave(plan, asks, rounds=plan.some(_ROUNDS, 3))
     note = "" if sessions == MANY else f"with {sessions} sessions, not {MANY}"
@@ -216,18 +213,21 @@ def _users(server: Served, its: Crowd, plan: Plan) -> Ask:
 
 def _refreshes(server: Served, its: Crowd, plan: Plan, loop: asyncio.AbstractEventLoop) -> Ask:
     def ask() -> load.Slice:
-        tokens = asyncio.run_coroutine_threadsafe(its.refresh_tokens(_REFRESHED), loop).result()
-        found = _run(server, "POST", "/refresh_jwt", tokens, plan)
+        tokens = asyncio.run_coroutine_threadsafe(its.refresh_tokens(_TRADED), loop).result()
+        found = _run(server, "POST", "/refresh_jwt", tokens, plan, once=True)
         its.refreshed(found.asked)
         return found
 
     return ask
 
 
-def _run(server: Served, method: str, path: str, tokens: Sequence[str], plan: Plan) -> load.Slice:
+def _run(
+    server: Served, method: str, path: str, tokens: Sequence[str], plan: Plan, *, once: bool = False
+) -> load.Slice:
     found = load.run(
-        server, method, path, list(tokens), connections=plan.connections, seconds=1, core=LOAD_CORE
-    )
+        server, method, path, list(tokens),
+        connections=plan.connections, seconds=1, core=LOAD_CORE, once=once,
+    )  # fmt: skip
     # A thousand sessions come round again within a slice; a request that is overtaken by the next one of its
     # session is refused, as it should be.
     if found.failed > found.asked * _REFUSED:
@@ -237,7 +237,8 @@ def _run(server: Served, method: str, path: str, tokens: Sequence[str], plan: Pl
 
 async def _alone(plan: Plan, sessions: int) -> list[Finding]:
     async with world() as this:
-        return await measure(this, plan, sessions=sessions)
+        found = await compare_workers(this, plan)
+    return found + await compare_crowds(plan, sessions)
 
 
 def main() -> None:
