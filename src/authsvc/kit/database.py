@@ -38,6 +38,7 @@ metadata = MetaData(
 
 
 _LIMITS: Final = DatabaseLimits()
+_FAILURES: Final = (Refused, DBAPIError, PoolTimeoutError, OSError)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -72,6 +73,8 @@ class Database:
     def __init__(self, url: str, limits: DatabaseLimits = _LIMITS) -> None:
         self.url = url
         self.engine = create_engine(url, limits)
+        self.is_sqlite: Final = self.engine.dialect.name == "sqlite"
+        """Whether this is SQLite and not PostgreSQL."""
         self._unpooled = create_engine_without_pool(url, limits)
         self._visit_timeout = None if self.is_sqlite else limits.visit_timeout
         self._attempt_timeout = limits.visit_timeout or limits.connect_timeout
@@ -81,11 +84,6 @@ class Database:
         self._seats = Seats(limits.pool_size, limits.pool_timeout, self._still_serves)
         event.listen(self.engine.sync_engine, "connect", self._mark)
         event.listen(self.engine.sync_engine, "checkout", self._refuse_old)
-
-    @property
-    def is_sqlite(self) -> bool:
-        """Whether this is SQLite and not PostgreSQL."""
-        return self.engine.dialect.name == "sqlite"
 
     def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """Give a connection on which every statement stands alone: no BEGIN, no COMMIT to wait for."""
@@ -101,12 +99,15 @@ class Database:
     async def run(self, statement: Prepared, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         """Run a statement that stands alone, and return its rows; what it changes is committed."""
         if self.is_sqlite:
-            visit = self.read() if statement.reads_only else self.write()
-        else:
-            # SQLAlchemy sends no BEGIN of its own.
-            visit = self._visit(self.engine, in_transaction=False, hot=True)
-        async with visit as connection:
-            return await statement.run(connection, values)
+            async with self.read() if statement.reads_only else self.write() as connection:
+                return await statement.run(connection, values)
+        try:  # as `_visit`, with less around it; SQLAlchemy sends no BEGIN of its own
+            self._circuit.check()
+            async with Visit(self._seats, self.engine, self._visit_timeout, hot=True) as visit:
+                return await statement.run(visit.connection, values)
+        except _FAILURES as error:
+            self._raise_outage(error)
+            raise
 
     async def await_visit(self, answer: "asyncio.Future[T]") -> T:
         """Wait for what a task of nobody's asks, as if it was a visit of the request that is being served."""
@@ -137,27 +138,30 @@ class Database:
         await self._unpooled.dispose()
 
     @asynccontextmanager
-    async def _visit(
-        self, engine: AsyncEngine, *, in_transaction: bool, hot: bool = False
-    ) -> AsyncIterator[AsyncConnection]:
+    async def _visit(self, engine: AsyncEngine, *, in_transaction: bool) -> AsyncIterator[AsyncConnection]:
         try:
             self._circuit.check()
-            async with Visit(self._seats, engine, self._visit_timeout, hot=hot) as visit:
+            async with Visit(self._seats, engine, self._visit_timeout, hot=False) as visit:
                 if not in_transaction:
                     yield visit.connection
                     return
                 async with visit.connection.begin(), visit.thrown_away_if_interrupted():
                     yield visit.connection
-        except Refused as refused:
-            raise Outage("database", kind_of(refused.cause)) from refused.cause
-        except (IntegrityError, DataError):
-            raise  # what was asked does not fit: the store's business, or a defect
-        except (DBAPIError, PoolTimeoutError, OSError) as error:
-            if isinstance(error, DBAPIError) and error.connection_invalidated:
-                self._times_lost += 1
-            if not self.is_sqlite and means_absence(error):
-                self._circuit.suspect()
-            raise Outage("database", kind_of(error)) from error
+        except _FAILURES as error:
+            self._raise_outage(error)
+            raise
+
+    def _raise_outage(self, error: Exception) -> None:
+        """Raise the outage that ``error`` tells of; nothing where what was asked does not fit."""
+        if isinstance(error, Refused):
+            raise Outage("database", kind_of(error.cause)) from error.cause
+        if isinstance(error, IntegrityError | DataError):
+            return  # the store's business, or a defect
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
+            self._times_lost += 1
+        if not self.is_sqlite and means_absence(error):
+            self._circuit.suspect()
+        raise Outage("database", kind_of(error)) from error
 
     async def _ask_anew(self) -> None:
         """Ask on a connection of its own whether the server answers; one that is full has answered."""

@@ -12,7 +12,9 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
+from functools import partial
 from typing import Any, Final, ParamSpec, TypeVar
 
 from authsvc.errors import Overloaded
@@ -20,7 +22,7 @@ from authsvc.errors import Overloaded
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_REST: Final = 10.0
+_REST: Final = 20.0
 """How much longer than others kept it waiting for a core a thread rests then, during a flood."""
 _LONGEST_REST: Final = 1.0
 _FLOOD_LASTS: Final = 2.0
@@ -85,21 +87,17 @@ class HashingQueue:
         """
         if self.is_full:
             raise Overloaded
-        context = copy_context()
+        context, loop = copy_context(), asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
         try:
             job = self._executor.submit(self._compute, lambda: context.run(work, *args, **kwargs))
         except RuntimeError as error:
             raise Overloaded from error  # closed
         self._jobs[job] = None
-        job.add_done_callback(self._forget)
-        end = asyncio.get_running_loop().call_later(self._timeout, job.cancel)
+        job.add_done_callback(partial(self._hand_over, loop, answer))
+        end = loop.call_later(self._timeout, job.cancel)
         try:
-            return await asyncio.wrap_future(job)
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise  # the caller went away
-            raise Overloaded from None  # it was waiting still, in vain, or for a thread that was closed
+            return await answer
         finally:
             end.cancel()
             job.cancel()  # what has not begun by now never will
@@ -114,8 +112,13 @@ class HashingQueue:
         served = self._threads * (seconds or _HOPE * self._timeout) / (self._takes or 1e-6)
         return self._threads + 1 + int(served)
 
-    def _forget(self, job: Future[Any]) -> None:
+    def _hand_over(
+        self, loop: asyncio.AbstractEventLoop, answer: "asyncio.Future[T]", job: Future[T]
+    ) -> None:
+        """Take ``job`` off the list, on whichever thread it ended. `asyncio.wrap_future` takes more steps."""
         self._jobs.pop(job, None)
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(_settle, answer, job)
 
     def _compute(self, work: Callable[[], T]) -> T:
         """Do ``work`` on one of the threads, after a rest if it has to."""
@@ -135,6 +138,17 @@ class HashingQueue:
                 self._takes = max(self._takes, rest + worked)  # so long the next one will take
             for job in list(self._jobs)[self._room() :]:
                 job.cancel()  # it would wait in vain
+
+
+def _settle(answer: "asyncio.Future[T]", job: Future[T]) -> None:
+    if answer.done():
+        return  # the caller went away
+    if job.cancelled():
+        answer.set_exception(Overloaded())  # it was waiting still, in vain, or for a thread that was closed
+    elif error := job.exception():
+        answer.set_exception(error)
+    else:
+        answer.set_result(job.result())
 
 
 def _waited() -> float:
