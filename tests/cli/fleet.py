@@ -88,7 +88,7 @@ class Clients:
             return None
         self.answers[call, answer.status_code] += 1
         if not answer.is_success:
-            self.failures.append(f"{call}: {answer.status_code} {answer.text[:100]}")
+            self.failures.append(f"{call}: {answer.status_code} {answer.text[:200]}")
         return answer
 
 

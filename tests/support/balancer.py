@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from tests.support.waiting import eventually
+
 _INTERVAL = 0.05
 _REUSED_WITHIN = 4.0
+_PATIENCE = 60.0  # seconds
 _PROBE = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-_NOBODY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
-_LOST = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Balancer:
     instances: Sequence[int]
     port: int = 0
     ready: set[int] = field(default_factory=set)
+    _said: dict[int, str] = field(default_factory=dict)
     _idle: dict[int, list[_Upstream]] = field(default_factory=dict)
     _turn: int = 0
 
@@ -39,9 +41,11 @@ class Balancer:
                 with contextlib.closing(upstream.writer):
                     upstream.writer.write(_PROBE)
                     head, _ = await _read_message(upstream.reader)
-                is_ready = b" 200 " in head.partition(b"\r\n")[0]
-            except (OSError, asyncio.IncompleteReadError):
-                is_ready = False
+                said = head.partition(b"\r\n")[0].decode("latin-1")
+            except (OSError, asyncio.IncompleteReadError) as error:
+                said = repr(error)
+            is_ready = " 200 " in said
+            self._said[instance] = said
             if is_ready:
                 self.ready.add(instance)
             else:
@@ -69,7 +73,9 @@ class Balancer:
                 head, body = await _read_message(upstream.reader)
             except (OSError, asyncio.IncompleteReadError):
                 upstream.writer.close()
-                return _LOST  # it was sent, and must not be sent again
+                return _told(
+                    b"502 Bad Gateway", "The balancer lost it"
+                )  # it was sent, and must not be sent again
             except asyncio.CancelledError:
                 upstream.writer.close()
                 raise
@@ -81,7 +87,7 @@ class Balancer:
                 upstream.last_used = time.monotonic()
                 self._idle.setdefault(instance, []).append(upstream)
             return b"\r\n".join(kept) + body
-        return _NOBODY
+        return _told(b"503 Service Unavailable", f"The balancer found nobody ready: {self._said}")
 
     def _in_turn(self) -> list[int]:
         self._turn += 1
@@ -102,6 +108,10 @@ class Balancer:
         return _Upstream(*await asyncio.open_connection("127.0.0.1", instance))
 
 
+def _told(status: bytes, what: str) -> bytes:
+    return b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status, len(what), what.encode())
+
+
 async def _read_message(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
     """Read a request or an answer whose body has a length."""
     head = await reader.readuntil(b"\r\n\r\n")
@@ -112,12 +122,13 @@ async def _read_message(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
 
 @asynccontextmanager
 async def balancing(instances: Sequence[int]) -> AsyncIterator[Balancer]:
-    """Run one in front of ``instances``."""
+    """Run one in front of ``instances``, which are ready."""
     balancer = Balancer(instances)
     server = await asyncio.start_server(balancer.serve, "127.0.0.1", 0)
     balancer.port = server.sockets[0].getsockname()[1]
     looking = [asyncio.create_task(balancer.look_after(instance)) for instance in instances]
     try:
+        await eventually(lambda: balancer.ready == set(instances), within=_PATIENCE)
         yield balancer
     finally:
         server.close()
