@@ -20,6 +20,7 @@ import logged_out
 import logins
 import scale
 import storm
+import workers
 from findings import Finding, tell
 from hashing import measure_builds
 from pairs import Curve
@@ -60,7 +61,7 @@ SHARES = (
     Share("storm", storm.measure, 66, 22),
     Share("ended", logged_out.measure, 14, 12),
     Share("builds", builds, 15, 0),
-    Share("workers", scale.compare_workers, 45, 0),
+    Share("workers", workers.measure, 50, 0),
     Share("crowds", lambda _, plan: scale.compare_crowds(plan), 120, 0),
     Share("curves", curves.measure, 78, 0),
 )

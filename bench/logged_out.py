@@ -9,7 +9,7 @@ import targets
 from findings import Finding
 from pairs import reached
 from plan import Plan
-from servers import Served
+from servers import CORES, Served
 from world import World
 
 _SESSIONS = 2500
@@ -49,7 +49,7 @@ async def measure(this: World, plan: Plan) -> list[Finding]:
     """End sessions on one of two processes, and ask at once with their tokens on other connections."""
     await this.populate_anew(_SESSIONS)
     plan.say("10 000 requests of sessions that were logged out, over two processes")
-    with this.authsvc(workers="2") as server:
+    with this.authsvc(cores=CORES, workers="2") as server:
         shares = [this.take(_SESSIONS // _AT_ONCE) for _ in range(_AT_ONCE)]
         counts = await asyncio.gather(*(_end_all(server, share) for share in shares))
     answers = sum(counts, Counter[int]())

@@ -1,4 +1,4 @@
-"""Scale: what a session takes, whether a million of them are as fast as a thousand, and what a worker costs.
+"""Scale: what a session takes, and whether a million of them are as fast as a thousand.
 
 Part of the whole benchmark, and runnable alone: ``python bench/scale.py --sessions 1000000``.
 """
@@ -21,7 +21,7 @@ from findings import Finding, tell
 from pairs import Ask, interleave, ratio, reached
 from plan import Plan
 from servers import CORES, LOAD_CORE, Served, stay_on
-from world import World, world
+from world import world
 
 from authsvc.app import connect
 from authsvc.keyspace import Keyspace
@@ -40,10 +40,7 @@ _ASKED = FEW  # tokens in use: as many on either side, since what is in use is r
 _REFRESHED = 8_000  # sessions that the refreshes of the many are spread over
 _TRADED = 20_000  # in a slice, at most
 _ROUNDS = 12
-_ROUNDS_OF_WORKERS = 16  # they share both cores with the load, which shakes them
 _REFUSED = 0.01
-_MOST_TRIES = 60
-_RESTING = 0.1  # seconds of processor time in half a second
 
 
 class Crowd:
@@ -146,27 +143,6 @@ async def crowd(settings: Settings) -> AsyncIterator[Crowd]:
         await database.close()
 
 
-async def compare_workers(this: World, plan: Plan) -> list[Finding]:
-    """Return what a request costs with two workers, in terms of what it costs with one.
-
-    Each worker has as many connections: the more there are, the more is done in one turn of the event loop.
-    """
-    plan.say("two workers against one")
-    await this.populate(FEW)
-    tokens = this.access_tokens(256)
-    with this.authsvc() as one, this.authsvc(workers="2") as two:
-        await _until_ready(two, lambda: _run(two, "GET", "/user", tokens, plan))
-        found = await interleave(
-            plan,
-            {
-                "one": lambda: _run(one, "GET", "/user", tokens, plan),
-                "two": lambda: _run(two, "GET", "/user", tokens, plan, workers=2),
-            },
-            rounds=plan.some(_ROUNDS_OF_WORKERS, 3),
-        )
-    return [ratio(targets.WORKERS, found["two"], found["one"], "cost")]
-
-
 async def compare_crowds(plan: Plan, sessions: int = MANY) -> list[Finding]:
     """Return what a session takes, and how ``sessions`` fare beside a thousand."""
     async with contextlib.AsyncExitStack() as open_:
@@ -198,17 +174,6 @@ async def compare_crowds(plan: Plan, sessions: int = MANY) -> list[Finding]:
     ]
 
 
-async def _until_ready(server: Served, ask: Ask) -> None:
-    """Ask until it answers and rests when nobody asks: workers start after the first process listens."""
-    for _ in range(_MOST_TRIES):
-        found = await asyncio.to_thread(ask)
-        before = server.cpu()
-        await asyncio.sleep(0.5)
-        if found.asked and server.cpu() - before < _RESTING:
-            return
-    raise RuntimeError("the workers did not get ready")
-
-
 def _users(server: Served, its: Crowd, plan: Plan) -> Ask:
     tokens = its.access_tokens(_ASKED)
     return lambda: _run(server, "GET", "/user", tokens, plan)
@@ -232,23 +197,16 @@ def _run(
     plan: Plan,
     *,
     once: bool = False,
-    workers: int = 1,
 ) -> load.Slice:
     found = load.run(
         server, method, path, list(tokens),
-        connections=plan.connections * workers, seconds=1, core=LOAD_CORE, once=once,
+        connections=plan.connections, seconds=1, core=LOAD_CORE, once=once,
     )  # fmt: skip
     # A thousand sessions come round again within a slice; a request that is overtaken by the next one of its
     # session is refused, as it should be.
     if found.failed > found.asked * _REFUSED:
         raise RuntimeError(f"{method} {path}: {found.failed} of {found.asked} failed")
     return found
-
-
-async def _alone(plan: Plan, sessions: int) -> list[Finding]:
-    async with world() as this:
-        found = await compare_workers(this, plan)
-    return found + await compare_crowds(plan, sessions)
 
 
 def main() -> None:
@@ -258,7 +216,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=64)
     asked = parser.parse_args()
     plan = Plan(rounds=asked.rounds, connections=asked.connections)
-    found = asyncio.run(_alone(plan, asked.sessions))
+    found = asyncio.run(compare_crowds(plan, asked.sessions))
     tell(found)
     sys.exit(not all(each.holds for each in found))
 

@@ -46,6 +46,17 @@ class Served:
             before = now
             time.sleep(_A_LOOK)
 
+    def spread(self, cores: Sequence[int]) -> None:
+        """Keep each of its workers on a core of its own, as many as there are ``cores``."""
+        if not hasattr(os, "sched_setaffinity"):
+            return
+        workers = [
+            pid for pid in self._family() if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        ]
+        for worker, core in zip(workers, cores, strict=False):
+            for thread in Path(f"/proc/{worker}/task").iterdir():
+                os.sched_setaffinity(int(thread.name), {core})
+
     def memory(self) -> float:
         """Return its resident memory in bytes; not a number where nobody counts it."""
         pages = [int(self._fields(pid)[21]) for pid in self._family()]

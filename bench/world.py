@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from pydantic import SecretStr
-from servers import CORES, LOAD_CORE, SERVER_CORE, Served, free_port, serving, stay_on
+from servers import LOAD_CORE, SERVER_CORE, Served, free_port, serving, stay_on
 
 from authsvc.app import connect
 from authsvc.devservers import DevServers
@@ -109,10 +109,12 @@ class World:
         return [f"{name}\t{PASSWORD}" for name in self._names[:number]]
 
     @contextmanager
-    def authsvc(self, source: Path = SOURCE, **settings: str) -> Iterator[Served]:
+    def authsvc(
+        self, source: Path = SOURCE, *, cores: Sequence[int] = (SERVER_CORE,), **settings: str
+    ) -> Iterator[Served]:
         """Run ``authsvc serve`` of the tree ``source`` as production does; gives where.
 
-        ``settings`` come on top, as ``workers="2"``. With more than one worker it may use both cores.
+        ``settings`` come on top, as ``workers="2"``.
         """
         port = free_port()
         chosen = {
@@ -131,7 +133,6 @@ class World:
         }
         environment = {f"AUTHSVC_{name.upper()}": value for name, value in chosen.items()}
         environment["PYTHONPATH"] = str(source)
-        cores = [SERVER_CORE] if chosen.get("workers", "1") == "1" else CORES
         command = [sys.executable, "-m", "authsvc", "serve"]
         with serving(command, environment, port, self._folder / f"{port}.log", cores) as served:
             yield served

@@ -22,9 +22,9 @@ from authsvc.errors import Overloaded
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_REST: Final = 20.0
+_REST: Final = 30.0
 """How much longer than others kept it waiting for a core a thread rests then, during a flood."""
-_LONGEST_REST: Final = 1.0
+_LONGEST_REST: Final = 2.0
 _FLOOD_LASTS: Final = 2.0
 """Seconds after the last refusal until a flood counts as over."""
 _WEIGHT: Final = 0.3
