@@ -131,6 +131,19 @@ async def test_one_that_was_closed_while_it_waited_is_nobodys_outage(tested, dat
     assert await which(tested) not in {before, as_old}
 
 
+async def test_one_that_was_closed_while_it_waited_is_not_given_to_a_transaction(places, database):
+    tested = await asyncio.to_thread(Database, places.database, DatabaseLimits.within(5, pool_size=1))
+    try:
+        pid = await which(tested)
+        async with database.read() as connection:
+            await connection.execute(END, {"pid": pid})
+        await eventually(driver_of(tested._seats._left[0]).is_closed)
+        async with tested.write() as other:
+            assert (await other.execute(text("SELECT pg_backend_pid()"))).scalar_one() != pid
+    finally:
+        await tested.close()
+
+
 async def lose_another(tested: Database, database: Database) -> None:
     async with tested.read() as lost:
         pid = (await lost.execute(text("SELECT pg_backend_pid()"))).scalar_one()

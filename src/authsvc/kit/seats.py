@@ -39,7 +39,7 @@ class Seats:
             if hot and (connection := await self._last_left()) is not None:
                 return connection
             if self._taken + len(self._left) > self._number:
-                await self._left.pop(0).close()  # the pool has no other
+                await self._give_one_back()  # the pool has no other
             return await engine.connect().start()
         except BaseException:
             self._stand_up()
@@ -72,6 +72,13 @@ class Seats:
     def _stand_up(self) -> None:
         self._taken -= 1
         self._seats.release()
+
+    async def _give_one_back(self) -> None:
+        connection = self._left.pop(0)
+        if self._serves(connection):
+            await connection.close()
+        else:
+            await asyncio.shield(_part_with(connection))
 
     async def _last_left(self) -> AsyncConnection | None:
         while self._left:
