@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable
 from time import monotonic
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import literal, select, text
 from tests.support.tcp_proxy import TcpProxy, proxied
 from tests.support.waiting import eventually
 
@@ -13,11 +13,13 @@ from authsvc.kit.database import Database, DatabaseLimits
 from authsvc.kit.gathered import Gathered
 from authsvc.kit.logs import request_id
 from authsvc.kit.outage import Outage
+from authsvc.kit.prepared import Prepared, driver_of
 from authsvc.kit.seats import break_off
 
 pytestmark = pytest.mark.parametrize("stores", ["real"], indirect=True, scope="session")
 
 POOL = 4
+ONE = Prepared(select(literal(1)))
 MODES = ["refused", "unanswered", "black hole", "reset", "black hole for replies"]
 
 
@@ -133,6 +135,20 @@ async def test_after_an_outage_there_are_as_many_connections_as_before(proxy, te
         return await backends() <= before
 
     await eventually(are_as_before)
+
+
+async def test_a_visit_ends_in_time_where_those_that_were_left_are_lost_and_none_can_be_opened(through):
+    proxy, url = through
+    limits = DatabaseLimits(pool_size=1, pool_timeout=3600, connect_timeout=3600, visit_timeout=0.3)
+    database = await asyncio.to_thread(Database, url, limits)
+    await database.run(ONE, {})
+    await fail(proxy, "unanswered")
+    await eventually(driver_of(database._seats._left[0]).is_closed)
+    async with asyncio.timeout(20):
+        with pytest.raises(Outage):
+            await database.run(ONE, {})
+    await proxy.heal()
+    await database.close()
 
 
 async def test_the_visits_of_one_request_share_one_deadline(proxy, tested):

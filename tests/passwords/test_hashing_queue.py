@@ -123,6 +123,19 @@ async def test_out_of_a_flood_nobody_rests():
     queue.close()
 
 
+@pytest.mark.parametrize(("seconds", "rests"), [(1e-9, False), (0.1, True)])
+async def test_the_short_turns_that_refusals_take_are_no_reason_to_rest(monkeypatch, seconds, rests):
+    kept_from_core = itertools.cycle([0.0, seconds])
+    monkeypatch.setattr(hashing_queue, "_waited", lambda: next(kept_from_core))
+    queue = HashingQueue(threads=1, length=1, timeout=30, niceness=0)
+    queue._flooded_until = time.monotonic() + DAY
+    await queue.run(lambda: sum(range(10_000)))
+    assert (
+        await asyncio.to_thread(queue._executor.submit(lambda: queue._of_thread.rest).result) > 0
+    ) is rests
+    queue.close()
+
+
 async def test_in_a_flood_the_rest_to_come_counts_for_those_who_wait(monkeypatch):
     kept_from_core = itertools.cycle([0.0, 0.1])  # seconds, before and after each work: 1 of rest
     monkeypatch.setattr(hashing_queue, "_waited", lambda: next(kept_from_core))

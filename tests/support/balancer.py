@@ -73,9 +73,8 @@ class Balancer:
                 head, body = await _read_message(upstream.reader)
             except (OSError, asyncio.IncompleteReadError):
                 upstream.writer.close()
-                return _told(
-                    b"502 Bad Gateway", "The balancer lost it"
-                )  # it was sent, and must not be sent again
+                # It was sent, and must not be sent again.
+                return _told(b"502 Bad Gateway", "The balancer lost it")
             except asyncio.CancelledError:
                 upstream.writer.close()
                 raise

@@ -27,10 +27,12 @@ class Seats:
         self._left: list[AsyncConnection] = []
         self._closed = False
 
-    @property
-    def has_hot(self) -> bool:
-        """Whether somebody who asks for a hot one will most probably get it without waiting."""
-        return bool(self._left) and not self._seats.locked()
+    async def take_left(self) -> AsyncConnection | None:
+        """Return the one that was left last, at once; None if no seat is free or that one does not serve."""
+        if not self._left or self._seats.locked() or not self._serves(self._left[-1]):
+            return None
+        await self._sit_down()
+        return self._left.pop()
 
     async def take(self, engine: AsyncEngine, *, hot: bool) -> AsyncConnection:
         """Return a connection of ``engine``, or a hot one that was left; `leave` it at the end."""

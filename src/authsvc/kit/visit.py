@@ -45,8 +45,9 @@ class Visit:
         if seconds <= 0:
             raise TimeoutError
         ends_at = self._began + seconds
-        if self._hot and self._seats.has_hot:
-            await self._take()
+        left = await self._seats.take_left() if self._hot else None
+        if left is not None:
+            self.connection = left
         else:
             async with asyncio.timeout_at(ends_at):
                 await self._take()

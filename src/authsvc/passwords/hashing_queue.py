@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 _REST: Final = 30.0
 """How much longer than others kept it waiting for a core a thread rests then, during a flood."""
+_SHORT_TURNS: Final = 0.1
+"""The share of a hash's time that others may have without a rest: refusals take it, in short turns."""
 _LONGEST_REST: Final = 2.0
 _FLOOD_LASTS: Final = 2.0
 """Seconds after the last refusal until a flood counts as over."""
@@ -131,8 +133,9 @@ class HashingQueue:
             return work()
         finally:
             waited = _waited() - waited_before if flooded else 0.0
-            self._of_thread.rest = rest = min(_LONGEST_REST, _REST * waited)
             took, worked = time.monotonic() - began, time.monotonic() - begun
+            held_up = max(0.0, waited - _SHORT_TURNS * worked)
+            self._of_thread.rest = rest = min(_LONGEST_REST, _REST * held_up)
             self._takes += _WEIGHT * (took - self._takes) if self._takes else took
             if rest:
                 self._takes = max(self._takes, rest + worked)  # so long the next one will take
